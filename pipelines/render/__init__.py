@@ -1,0 +1,1 @@
+"""Renderers: from a portrait and a motion to pixels."""

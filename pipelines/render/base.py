@@ -1,0 +1,33 @@
+"""What every renderer promises."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.motion.space import Motion
+from pipelines.portrait.types import Portrait
+
+Frame = NDArray[np.uint8]
+
+
+class Renderer(Protocol):
+    """Turns a portrait and one frame of motion into pixels.
+
+    A handle holds the buffers of one portrait at one size; it must not be used by two threads at once.
+    """
+
+    name: str
+    """Short name for the page, such as "Mesh"."""
+    reason: str
+    """Why this renderer was chosen, one sentence."""
+
+    def prepare(self, portrait: Portrait, *, size: int = 512) -> Any:
+        """Work done once per portrait and output size; returns the handle."""
+        ...
+
+    def render(self, handle: Any, motion: Motion, *, out: Frame | None = None) -> Frame:
+        """(size, size, 3) uint8 RGB of the one-frame `motion`. The portrait's own motion gives its pixels bit for bit."""
+        ...

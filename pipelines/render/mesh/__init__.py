@@ -1,0 +1,1 @@
+"""The embedded renderer: a layered 3-D mesh warp on the CPU."""

@@ -1,0 +1,1 @@
+"""Everything the visitor sees. Only wires; computes nothing."""

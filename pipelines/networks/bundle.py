@@ -1,0 +1,73 @@
+"""The networks that render together, as one value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import nn
+
+from pipelines.networks.appearance import AppearanceConfig, AppearanceExtractor
+from pipelines.networks.motion_extractor import MotionExtractor, MotionExtractorConfig
+from pipelines.networks.seeded import seed_weights
+from pipelines.networks.spade import SpadeConfig, SpadeDecoder
+from pipelines.networks.stitching import EyeRetargeting, LipRetargeting, PerceptronConfig, Stitching
+from pipelines.networks.warping import WarpingConfig, WarpingModule
+
+
+@dataclass(frozen=True)
+class Networks:
+    """LivePortrait's networks, in eval mode, all on one device. The two retargeting networks may be missing:
+    Ditto's release has none."""
+
+    appearance: AppearanceExtractor
+    motion: MotionExtractor
+    warping: WarpingModule
+    decoder: SpadeDecoder
+    stitching: Stitching
+    eye: EyeRetargeting | None = None
+    lip: LipRetargeting | None = None
+
+    @classmethod
+    def empty(cls, *, debug: bool = False) -> Networks:
+        """All seven networks with weights still to be loaded; `debug` gives the toy sizes."""
+        return cls(
+            appearance=AppearanceExtractor(AppearanceConfig.debug() if debug else None).eval(),
+            motion=MotionExtractor(MotionExtractorConfig.debug() if debug else None).eval(),
+            warping=WarpingModule(WarpingConfig.debug() if debug else None).eval(),
+            decoder=SpadeDecoder(SpadeConfig.debug() if debug else None).eval(),
+            stitching=Stitching(PerceptronConfig.stitching(debug=debug)).eval(),
+            eye=EyeRetargeting(PerceptronConfig.eye(debug=debug)).eval(),
+            lip=LipRetargeting(PerceptronConfig.lip(debug=debug)).eval(),
+        )
+
+    @classmethod
+    def seeded(cls, seed: int = 0, *, debug: bool = False) -> Networks:
+        """All seven networks with reproducible random weights: for tests and for measuring."""
+        networks = cls.empty(debug=debug)
+        for net in networks.present().values():
+            seed_weights(net, seed)
+        return networks
+
+    def present(self) -> dict[str, nn.Module]:
+        """The networks that are there, by field name."""
+        nets = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: net for name, net in nets.items() if net is not None}
+
+    def without_retargeting(self) -> Networks:
+        """The same networks less the two that only LivePortrait's release has."""
+        return replace(self, eye=None, lip=None)
+
+    def prepared(self, device: torch.device, *, half: bool = False) -> Networks:
+        """Ready to render, in place: spectral norms folded, on `device`, heavy parts in half precision if wanted.
+
+        Apple's GPU has no 5-D grid sample, so it gets the rewritten look-ups.
+        """
+        self.decoder.fold()
+        for net in self.present().values():
+            net.to(device).requires_grad_(False)
+        self.warping.use_sampler("rewritten" if device.type == "mps" else "native")
+        if half:
+            self.warping.to_mixed()
+            self.decoder.half()
+        return self

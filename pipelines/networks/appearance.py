@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor, nn
 
@@ -44,7 +44,7 @@ class AppearanceExtractor(nn.Module):
         self.config = config = config or AppearanceConfig()
         widths = [config.width * 2**i for i in range(config.n_down + 1)]
         self.first = ConvBlock(3, widths[0])
-        self.down_blocks = nn.ModuleList(DownBlock2d(a, b) for a, b in itertools.pairwise(widths))
+        self.down_blocks = nn.ModuleList(DownBlock2d(a, b) for a, b in pairwise(widths))
         self.second = nn.Conv2d(widths[-1], config.volume_width * config.depth, 1)
         self.resblocks_3d = nn.Sequential()
         for i in range(config.n_blocks):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -100,7 +100,7 @@ class Detector(nn.Module):
         super().__init__()
         widths = config.widths
         self.downsample_layers = nn.ModuleList([nn.Sequential(nn.Conv2d(3, widths[0], 4, 4), ChannelNorm(widths[0]))])
-        for a, b in itertools.pairwise(widths):
+        for a, b in pairwise(widths):
             self.downsample_layers.append(nn.Sequential(ChannelNorm(a), nn.Conv2d(a, b, 2, 2)))
         self.stages = nn.ModuleList(
             nn.Sequential(*(Block(width) for _ in range(depth)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -43,7 +43,7 @@ class Perceptron(nn.Module):
         self.config = config
         widths = [config.width_in, *config.hidden, config.width_out]
         self.mlp = nn.Sequential(nn.Linear(widths[0], widths[1]))
-        for a, b in itertools.pairwise(widths):
+        for a, b in pairwise(widths[1:]):
             self.mlp.extend([nn.ReLU(), nn.Linear(a, b)])
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,0 +1,149 @@
+"""The command line: one thin layer over the functions the page calls.
+
+Bad input is one sentence on stderr and exit status 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pipelines.console import show_progress, write_json, write_table
+from pipelines.errors import StudioError
+from pipelines.motion.controls import CONTROLS
+from pipelines.motion.edit import Edit, Source, apply_edit
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except StudioError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m pipelines", description="Ditto Motion Studio on the command line.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    edit = commands.add_parser("edit", help="edit the face of a photo")
+    _add_photo(edit)
+    edit.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a control, as `controls` lists")
+    edit.add_argument("--edit", type=Path, metavar="FILE", help="an edit file saved by the studio")
+    edit.add_argument("--area", choices=("crop", "photo"), default="photo", help="what to write (default: photo)")
+    edit.add_argument("--size", type=int, default=512, metavar="PX", help="side of the rendered face (default: 512)")
+    edit.set_defaults(run=_run_edit)
+
+    atlas = commands.add_parser("atlas", help="draw every dimension on a photo, with heat maps")
+    _add_photo(atlas)
+    atlas.set_defaults(run=_run_atlas)
+
+    controls = commands.add_parser("controls", help="list every control")
+    controls.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    controls.set_defaults(run=_run_controls)
+
+    bench = commands.add_parser("bench", help="measure speed and memory")
+    bench.add_argument("what", nargs="?", choices=("all", "render", "page"), default="all")
+    bench.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    bench.set_defaults(run=_run_bench)
+    return parser
+
+
+def _add_photo(command: argparse.ArgumentParser) -> None:
+    command.add_argument("photo", type=Path, metavar="PHOTO")
+    command.add_argument("--face", type=int, default=0, metavar="N", help="which face, 0 = the largest")
+    command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".png, .jpg or .webp")
+
+
+def parse_settings(settings: Sequence[str]) -> dict[str, float]:
+    """`NAME=VALUE` strings as a dictionary.
+
+    Raises:
+        StudioError: a string is not of that form.
+    """
+    values: dict[str, float] = {}
+    for setting in settings:
+        name, separator, text = setting.partition("=")
+        try:
+            values[name.strip()] = float(text)
+        except ValueError as error:
+            raise StudioError(f"`--set` should be NAME=NUMBER but is '{setting}'.") from error
+        if not separator or not name.strip():
+            raise StudioError(f"`--set` should be NAME=NUMBER but is '{setting}'.")
+    return values
+
+
+def _read_edit(options: argparse.Namespace) -> Edit:
+    settings = parse_settings(options.set)
+    if options.edit is None:
+        return Edit.of(settings)
+    try:
+        base = Edit.from_json(options.edit.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudioError(f"`--edit` should be a readable edit file: {options.edit}") from error
+    return base.with_values(settings)
+
+
+def _run_edit(options: argparse.Namespace) -> None:
+    from pipelines.files import encode_picture, write_atomic
+    from pipelines.portrait.load import load_photo
+    from pipelines.portrait.register import register
+    from pipelines.render.still import render_still
+
+    edit = _read_edit(options)
+    _check_output(options.output)
+    portrait = register(load_photo(options.photo), face_index=options.face)
+    picture = render_still(portrait, edit, area=options.area, size=options.size)
+    write_atomic(options.output, encode_picture(picture, options.output.suffix))
+
+
+def _run_atlas(options: argparse.Namespace) -> None:
+    from pipelines.evaluation.atlas_sheet import render_atlas
+    from pipelines.files import encode_picture, write_atomic
+    from pipelines.portrait.load import load_photo
+    from pipelines.portrait.register import register
+    from pipelines.render import choose_renderer
+
+    _check_output(options.output)
+    portrait = register(load_photo(options.photo), face_index=options.face)
+    sheet = render_atlas(portrait, choose_renderer(), progress=show_progress)
+    write_atomic(options.output, encode_picture(sheet, options.output.suffix))
+
+
+def _check_output(output: Path) -> None:
+    """Refuse an output that cannot be written before any work is done."""
+    from pipelines.files import PICTURE_FORMATS
+
+    if output.suffix.lower() not in PICTURE_FORMATS:
+        raise StudioError(f"`--output` should end in {', '.join(PICTURE_FORMATS)} but is '{output.name}'.")
+    if not output.resolve().parent.is_dir():
+        raise StudioError(f"`--output` should lie in a folder that exists: {output}")
+
+
+def _run_controls(options: argparse.Namespace) -> None:
+    records = [control.record() for control in CONTROLS]
+    if options.json:
+        write_json({"controls": records})
+        return
+    head = ("name", "label", "kind", "region", "sides", "low", "high", "unit")
+    rows = [
+        (c.key, c.label, c.kind, c.region or "", "right, left" if c.sided else "", c.lo, c.hi, c.unit) for c in CONTROLS
+    ]
+    write_table(head, rows)
+
+
+def _run_bench(options: argparse.Namespace) -> None:
+    from pipelines.evaluation.bench import run_bench
+
+    report = run_bench(options.what)
+    if options.json:
+        write_json(report)
+        return
+    for title, figures in report.items():
+        sys.stdout.write(f"\n{title}\n")
+        write_table(("figure", "value", "unit", "bar"), [tuple(figure.values()) for figure in figures])

@@ -1,0 +1,91 @@
+// What floats besides toasts: the renderer popover and the shortcut sheet.
+(() => {
+  const { state } = studio;
+  const { make, one, escape, root } = studio.dom;
+
+  const SHORTCUTS = [
+    ["Undo", "Ctrl Z"],
+    ["Redo", "Ctrl Shift Z"],
+    ["Hold to see the source", "C"],
+    ["Face map", "F"],
+    ["Face or full photo", "P"],
+    ["Fit", "0"],
+    ["100 %", "1"],
+    ["Zoom in, out", "+", "−"],
+    ["Find a dimension", "/"],
+    ["Mirror left and right", "M"],
+    ["Reset this control", "R"],
+    ["Reset this panel", "Shift R"],
+    ["Previous, next panel", "[", "]"],
+    ["Step, ten steps", "Arrow", "Shift Arrow"],
+    ["Depth of a point", "Shift drag"],
+    ["Close what floats", "Escape"],
+    ["This sheet", "?"],
+  ];
+
+  // ---- shortcut sheet ----
+  function sheet() {
+    const items = SHORTCUTS.map(
+      ([name, ...keys]) => `<div><dt>${name}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`,
+    );
+    const dialog = make(`<dialog class="sheet" aria-label="Keyboard shortcuts"><header><h2>Keyboard shortcuts</h2>
+      ${studio.button("close", "Close · Escape")}</header><dl>${items.join("")}</dl></dialog>`);
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog || event.target.closest("[data-action=close]")) dialog.close();
+    });
+    dialog.addEventListener("close", () => dialog.remove());
+    return dialog;
+  }
+
+  function toggleShortcuts() {
+    const open = one("dialog.sheet", root());
+    if (open) return open.close();
+    const dialog = sheet();
+    root().append(dialog);
+    return dialog.showModal();
+  }
+
+  // ---- renderer popover ----
+  const WAYS = {
+    ws: "WebSocket",
+    post: "HTTP, because WebSockets are refused here",
+    server: "Gradio's own channel, because direct routes are refused here",
+  };
+
+  function rendererFacts() {
+    const { renderer } = state.data;
+    const { metrics, stage } = studio;
+    const ms = (value) => (value === null ? "\u2013" : `${Math.round(value)} ms`);
+    return studio.factList([
+      ["Device", renderer.device],
+      ["One frame", ms(metrics.renderMs() ?? renderer.ms)],
+      ["To pixels", `${ms(metrics.median())} median · ${ms(metrics.p95())} of 95 %`],
+      ["Connection", stage.connection === "lost" ? "reconnecting; edits are kept" : WAYS[stage.transport]],
+    ]);
+  }
+
+  function toggleRenderer(button) {
+    if (closePopover()) return;
+    const popover = make(`<div class="popover" role="dialog" aria-label="Renderer"><h3>${escape(state.data.renderer.name)} renderer</h3>
+      <p>${escape(state.data.renderer.reason)}</p><dl class="facts">${rendererFacts()}</dl></div>`);
+    button.closest(".bar").append(popover);
+    button.setAttribute("aria-expanded", "true");
+    const timer = setInterval(() => {
+      if (popover.isConnected) one(".facts", popover).innerHTML = rendererFacts();
+      else clearInterval(timer);
+    }, 1000);
+  }
+
+  function closePopover() {
+    const popover = one(".popover", root());
+    popover?.remove();
+    one(".badge", root())?.setAttribute("aria-expanded", "false");
+    return Boolean(popover);
+  }
+
+  document.addEventListener("pointerdown", (event) => {
+    if (root() && !event.target.closest?.(".popover, .badge")) closePopover();
+  });
+
+  studio.dialogs = { toggleShortcuts, toggleRenderer, closePopover };
+})();

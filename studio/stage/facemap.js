@@ -1,0 +1,162 @@
+// The face map: 21 numbered handles over the picture, outlines of the face, a tag with what a point moves.
+(() => {
+  const { state, store, table } = studio;
+  const { make, one, escape } = studio.dom;
+  const UNIT = 1000;
+  const APART = 46;
+  /** Map units a handle moves per 10⁻³ of a dimension: a little more than the face itself, so that small edits show. */
+  const GAIN = 1.1;
+  const FLIP_AT = 620;
+
+  let svg = null;
+  let tag = null;
+  /** Per keypoint: true place, handle place, its three dimension keys. */
+  let points = [];
+  let hot = -1;
+
+  const path = (ring) => `M${ring.map(([x, y]) => `${(x * UNIT).toFixed(1)} ${(y * UNIT).toFixed(1)}`).join("L")}Z`;
+  const dimKey = (dim) => `dim_${String(dim).padStart(2, "0")}`;
+
+  /** Convex outline of a brow: its ring folds back on itself. */
+  function hull(ring) {
+    const sorted = [...ring].sort((a, b) => a[0] - b[0] || a[1] - b[1]);
+    const turn = (o, a, b) => (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0]);
+    const chain = (list) => {
+      const result = [];
+      for (const point of list) {
+        while (result.length > 1 && turn(result.at(-2), result.at(-1), point) <= 0) result.pop();
+        result.push(point);
+      }
+      return result.slice(0, -1);
+    };
+    return [...chain(sorted), ...chain(sorted.reverse())];
+  }
+
+  /** Push overlapping handles apart; a leader ties each to its true point. */
+  function spread(places) {
+    const result = places.map((place) => [...place]);
+    for (let pass = 0; pass < 160; pass++) {
+      for (let i = 0; i < result.length; i++) {
+        for (let j = 0; j < i; j++) {
+          const dx = result[i][0] - result[j][0] || 0.5;
+          const dy = result[i][1] - result[j][1] || 0.5;
+          const distance = Math.hypot(dx, dy);
+          if (distance >= APART) continue;
+          const push = ((APART - distance) / distance) * 0.25;
+          result[i][0] += dx * push;
+          result[i][1] += dy * push;
+          result[j][0] -= dx * push;
+          result[j][1] -= dy * push;
+        }
+      }
+    }
+    return result;
+  }
+
+  function outlines(rings) {
+    const line = (ring, region) =>
+      ring ? `<path class="outline" style="--c:var(--rg-${region})" d="${path(ring)}"/>` : "";
+    return [
+      line(rings.oval, "outline"),
+      line(rings.brow_right && hull(rings.brow_right), "brows"),
+      line(rings.brow_left && hull(rings.brow_left), "brows"),
+      line(rings.eye_right, "eyes"),
+      line(rings.eye_left, "eyes"),
+      line(rings.lips, "mouth"),
+      line(rings.lips_inner, "mouth"),
+    ].join("");
+  }
+
+  function handle({ index, region, inert }, [x, y]) {
+    const knob = inert ? '<path class="knob" d="M0-8 8 0 0 8-8 0Z"/>' : '<circle class="knob" r="13"/>';
+    return `<g class="handle ${inert ? "inert" : ""}" data-point="${index}" style="--c:var(--rg-${inert ? "inert" : region})" tabindex="0" role="slider"
+      aria-label="Point ${index}, ${escape(table.regionLabel(region))}" aria-valuemin="-100" aria-valuemax="100" aria-valuenow="0">
+      <path class="leader"/><circle class="true-point" cx="${x}" cy="${y}" r="2.5"/>
+      <g class="move"><g class="size"><circle class="hit" r="22"/>${knob}${inert ? "" : `<text y="4.5">${index}</text>`}</g></g></g>`;
+  }
+
+  /** Lay the map out for the current portrait. */
+  function layOut() {
+    if (!svg) return;
+    const { portrait } = state;
+    const places = (portrait?.keypoints_in_crop || []).map(([x, y]) => [x * UNIT, y * UNIT]);
+    const handles = spread(places);
+    points = places.map((place, index) => ({ place, at: handles[index], dims: [0, 1, 2].map((axis) => dimKey(3 * index + axis)) }));
+    one(".outlines", svg).innerHTML = portrait ? outlines(portrait.rings || {}) : "";
+    one(".handles", svg).innerHTML = portrait ? state.data.keypoints.map((point) => handle(point, places[point.index])).join("") : "";
+    points.forEach((point, index) => (point.el = one(`[data-point="${index}"]`, svg)));
+    show(-1);
+    points.forEach((_, index) => move(index));
+  }
+
+  const position = ({ at, dims }) => at.map((start, axis) => start + GAIN * store.raw(dims[axis]));
+
+  function move(index) {
+    const point = points[index];
+    if (!point?.el) return;
+    const [x, y] = position(point);
+    one(".move", point.el).setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+    one(".leader", point.el).setAttribute("d", `M${point.place.map((v) => v.toFixed(1)).join(" ")}L${x.toFixed(1)} ${y.toFixed(1)}`);
+    point.el.classList.toggle("edited", point.dims.some(store.isEdited));
+    const [dx, dy, dz] = point.dims.map((key) => table.figure(table.controls.get(key), store.raw(key)));
+    point.el.setAttribute("aria-valuenow", Math.round(store.raw(point.dims[1])));
+    point.el.setAttribute("aria-valuetext", `x ${dx}, y ${dy}, z ${dz}`);
+    if (hot === index) placeTag(index);
+  }
+
+  function paint(slots) {
+    points.forEach(({ dims }, index) => dims.some((key) => slots.has(key)) && move(index));
+  }
+
+  // ---- hover, focus, tag ----
+  function show(index) {
+    if (hot >= 0) points[hot]?.el?.classList.remove("hot");
+    hot = points[index] ? index : -1;
+    if (!tag) return;
+    tag.hidden = hot < 0;
+    if (hot < 0) return;
+    points[hot].el.classList.add("hot");
+    placeTag(hot);
+  }
+
+  const AXES = ["x", "y", "z"];
+  function placeTag(index) {
+    const point = points[index];
+    const { region, inert } = state.data.keypoints[index];
+    const [x, y] = position(point);
+    tag.style.left = `${x / 10}%`;
+    tag.style.top = `${y / 10}%`;
+    tag.classList.toggle("flipped", x > FLIP_AT);
+    const lines = point.dims.map((key, axis) => {
+      const control = table.controls.get(key);
+      return `<span><i>${AXES[axis]}</i>${escape(control.label)}<em>${table.figure(control, store.raw(key))}</em></span>`;
+    });
+    const color = `var(--rg-${inert ? "inert" : region})`;
+    tag.innerHTML = `<strong><b class="dot-region" style="--c:${color}"></b>Point ${index} · ${escape(table.regionLabel(region))}${inert ? ", inert" : ""}</strong>${lines.join("")}`;
+  }
+
+  function mount(board) {
+    svg = make(`<svg class="map on-photo" viewBox="0 0 ${UNIT} ${UNIT}" preserveAspectRatio="none" role="group" aria-label="Face map">
+      <path class="crop-frame"/><g class="outlines"></g><g class="handles"></g><circle class="brush" hidden r="0"/></svg>`);
+    tag = make('<div class="tag on-photo" hidden></div>');
+    board.append(svg, tag);
+    layOut();
+    return svg;
+  }
+
+  function setShown(isShown) {
+    state.map = isShown;
+    studio.dom.root().classList.toggle("nomap", !isShown);
+    studio.emit("map");
+  }
+
+  studio.on("paint", paint);
+  studio.on("portrait", layOut);
+  studio.on("hover", (index) => {
+    // only while the pointer is over a row; the map has its own hover
+    if (index >= 0 || tag?.dataset.from === "row") show(index);
+    if (tag) tag.dataset.from = index >= 0 ? "row" : "";
+  });
+
+  studio.facemap = { mount, show, setShown, toggle: () => setShown(!state.map), points: () => points, position, GAIN, UNIT, hot: () => hot };
+})();

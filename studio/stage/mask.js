@@ -1,0 +1,191 @@
+// The painted mask: a brush on the stage in crop space; edits show where it is painted.
+(() => {
+  const { state, store, history, clamp } = studio;
+  const { make, one, root } = studio.dom;
+  const SIZE = 512;
+  const BRUSH = { low: 0.02, high: 0.4, start: 0.12 };
+
+  let canvas = null;
+  let context = null;
+  let ring = null;
+  let board = null;
+  let tool = "";
+  let brush = BRUSH.start;
+  let last = null;
+  /** The finished mask (immutable), or null for none. */
+  let grey = null;
+  let uploads = Promise.resolve();
+
+  // ---- picture of the mask ----
+  function readCanvas() {
+    const { data } = context.getImageData(0, 0, SIZE, SIZE);
+    const result = new Uint8Array(SIZE * SIZE);
+    let any = 0;
+    for (let i = 0; i < result.length; i++) any |= result[i] = data[4 * i + 3];
+    return any ? result : null;
+  }
+
+  function drawGrey() {
+    if (!context) return;
+    const image = context.createImageData(SIZE, SIZE);
+    const [red, green, blue] = paintColour();
+    for (let i = 0; grey && i < grey.length; i++) image.data.set([red, green, blue, grey[i]], 4 * i);
+    context.putImageData(image, 0, 0);
+  }
+
+  function paintColour() {
+    const text = getComputedStyle(one(".map", board)).getPropertyValue("--mask-paint").trim();
+    return [1, 3, 5].map((at) => Number.parseInt(text.slice(at, at + 2), 16) || 0);
+  }
+
+  // ---- to the server, one after the other ----
+  function upload() {
+    const wanted = grey;
+    uploads = uploads.then(() => send(wanted)).catch(() => {
+      studio.toast.show({ kind: "error", text: "The mask did not reach the server. It is sent again with the next stroke." });
+    });
+    return uploads;
+  }
+
+  async function send(mask) {
+    if (mask !== grey || !studio.stage.token) return;
+    const url = studio.transport.route("mask");
+    const body = mask && (await studio.greyPng(mask, SIZE));
+    const response = await fetch(url, mask ? { method: "POST", body, headers: { "content-type": "image/png" } } : { method: "DELETE" });
+    if (!response.ok) throw new Error(`mask route answered ${response.status}`);
+    studio.transport.request();
+  }
+
+  function keep(next, label) {
+    grey = next;
+    upload();
+    store.assign({ mask_enabled: grey ? 1 : 0 });
+    if (label) history.commit(label);
+    studio.emit("mask");
+  }
+
+  // ---- strokes ----
+  const toMask = (event) => {
+    const box = board.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * SIZE, ((event.clientY - box.top) / box.height) * SIZE];
+  };
+
+  function stroke(from, to) {
+    context.globalCompositeOperation = tool === "erase" ? "destination-out" : "source-over";
+    context.strokeStyle = `rgb(${paintColour().join(" ")})`;
+    context.lineWidth = brush * SIZE;
+    context.lineCap = "round";
+    context.beginPath();
+    context.moveTo(...from);
+    context.lineTo(to[0] + 0.01, to[1]);
+    context.stroke();
+    context.globalCompositeOperation = "source-over";
+  }
+
+  function down(event) {
+    if (!tool || event.button > 0 || event.target.closest("button, .toast")) return;
+    event.preventDefault();
+    board.setPointerCapture(event.pointerId);
+    last = toMask(event);
+    stroke(last, last);
+  }
+
+  function moved(event) {
+    if (!tool) return;
+    const [x, y] = toMask(event);
+    ring.hidden = false;
+    ring.setAttribute("cx", (x / SIZE) * studio.facemap.UNIT);
+    ring.setAttribute("cy", (y / SIZE) * studio.facemap.UNIT);
+    if (!last) return;
+    stroke(last, [x, y]);
+    last = [x, y];
+  }
+
+  function up() {
+    if (!last) return;
+    last = null;
+    keep(readCanvas(), tool === "erase" ? "Erase the mask" : "Paint the mask");
+  }
+
+  // ---- tools ----
+  function choose(next) {
+    if (tool === next || !board) return;
+    tool = next;
+    root().classList.toggle("painting", Boolean(tool));
+    if (ring) ring.hidden = true;
+    if (tool && state.view !== "crop") studio.view.choose("crop");
+    studio.emit("mask");
+  }
+
+  function setBrush(value) {
+    brush = clamp(value, BRUSH.low, BRUSH.high);
+    ring?.setAttribute("r", (brush / 2) * studio.facemap.UNIT);
+    studio.emit("brush");
+  }
+
+  function clear({ commit = false } = {}) {
+    if (!grey) return;
+    context?.clearRect(0, 0, SIZE, SIZE);
+    keep(null, commit ? "Clear the mask" : "");
+  }
+
+  function invert() {
+    const source = grey || new Uint8Array(SIZE * SIZE);
+    const next = source.map((value) => 255 - value);
+    keep(next.some(Boolean) ? next : null, "Invert the mask");
+    drawGrey();
+  }
+
+  /** Undo and redo bring back a finished mask. */
+  function restore(saved) {
+    if (saved === grey) return;
+    grey = saved;
+    drawGrey();
+    upload();
+    studio.emit("mask");
+  }
+
+  /** The server's word on whether it holds a mask (a loaded edit file may bring one). */
+  async function sync(serverHasMask) {
+    if (!serverHasMask) {
+      if (grey) upload();
+      return;
+    }
+    const response = await fetch(studio.transport.route("mask")).catch(() => null);
+    if (!response?.ok) return;
+    const bitmap = await createImageBitmap(await response.blob());
+    const scratch = new OffscreenCanvas(SIZE, SIZE).getContext("2d");
+    scratch.drawImage(bitmap, 0, 0, SIZE, SIZE);
+    const { data } = scratch.getImageData(0, 0, SIZE, SIZE);
+    grey = Uint8Array.from({ length: SIZE * SIZE }, (_, i) => data[4 * i]);
+    drawGrey();
+    studio.emit("mask");
+  }
+
+  function mount(element) {
+    board = element;
+    canvas = make(`<canvas class="mask" width="${SIZE}" height="${SIZE}" aria-hidden="true" hidden></canvas>`);
+    one("canvas", board).after(canvas);
+    context = canvas.getContext("2d", { willReadFrequently: true });
+    ring = one(".brush", board);
+    setBrush(brush);
+    board.addEventListener("pointerdown", down);
+    board.addEventListener("pointermove", moved);
+    ["pointerup", "pointercancel"].forEach((name) => board.addEventListener(name, up));
+    board.addEventListener("pointerleave", () => (ring.hidden = true));
+    drawGrey();
+  }
+
+  /** The overlay shows while the mask is being worked on. */
+  function showOverlay() {
+    if (canvas) canvas.hidden = !(tool || (state.panel === "regions" && grey && store.get("mask_enabled") > 0.5));
+  }
+  ["mask", "panel", "paint"].forEach((event) => studio.on(event, showOverlay));
+
+  studio.mask = {
+    mount, choose, clear, invert, restore, sync, setBrush,
+    brush: () => brush,
+    tool: () => tool,
+    current: () => grey,
+  };
+})();

@@ -1,0 +1,171 @@
+// The portrait on the stage: what Python says about it, and how the visitor changes it.
+(() => {
+  const { state, store, history, transport, toast, actions } = studio;
+  const { one, all } = studio.dom;
+  const READING_MS = 30000;
+  let trigger = () => {};
+  let readingTimer = 0;
+  let lastMessage = "";
+  let sharedEdit = studio.query.get("edit");
+  let sharedPortrait = studio.query.get("portrait");
+
+  // ---- what Python says ----
+  /** text: JSON of the stage part's value (see studio/page.py). */
+  function receive(text) {
+    if (!text) return;
+    const value = typeof text === "string" ? JSON.parse(text) : text;
+    stopReading();
+    if (value.portrait && identity(value.portrait) !== identity(state.portrait)) adopt(value.portrait);
+    else if (value.portrait === null && state.portrait === null) studio.emit("portrait");
+    transport.start(value.token);
+    if (value.edit) replaceEdit(value.edit, value.label || "Open an edit");
+    if (value.mask !== undefined && (value.mask || value.portrait)) studio.mask.sync(value.mask);
+    if (value.message) say(value.message);
+    openShared(value);
+    transport.request();
+  }
+
+  const identity = (portrait) => portrait && [portrait.id ?? portrait.key, portrait.face_index, portrait.size, portrait.crop].join();
+
+  function adopt(portrait) {
+    const isFirst = !state.portrait;
+    state.portrait = portrait;
+    state.limits = {};
+    studio.emit("portrait");
+    studio.emit("limits", []);
+    store.repaintAll();
+    if (isFirst) history.begin();
+    else if (state.view === "photo") {
+      // the session's view belongs to the visitor, not to the portrait
+      state.view = "crop";
+      studio.view.choose("photo");
+    }
+  }
+
+  /** Exactly these values; everything else goes back to the photo. */
+  function replaceEdit(entries, label) {
+    const all = {};
+    for (const slot of studio.table.slots.keys()) all[slot] = entries[slot] ?? store.defaultOf(slot);
+    store.assign(all);
+    history.commit(label);
+  }
+
+  function say(message) {
+    const key = JSON.stringify(message);
+    if (key === lastMessage && !message.id) return;
+    lastMessage = key;
+    const isError = message.kind === "error";
+    const wantsPhoto = isError && message.action !== "none";
+    const action = wantsPhoto ? { label: "Try another photo", run: choosePhoto } : null;
+    toast.show({ kind: message.kind, text: message.text, action: message.about === "photo" || message.action ? action : null });
+  }
+
+  /** A followed link: first its portrait, then its edit. */
+  function openShared(value) {
+    if (!value.portrait) return;
+    if (sharedPortrait && sharedPortrait !== value.portrait.key) {
+      const isKnown = state.data.examples.some((example) => example.key === sharedPortrait);
+      const wanted = sharedPortrait;
+      sharedPortrait = null;
+      if (isKnown) return pickExample(wanted);
+    }
+    sharedPortrait = null;
+    if (!sharedEdit) return;
+    const { entries, problem } = actions.parseShared(sharedEdit);
+    sharedEdit = null;
+    if (problem) toast.show({ kind: "error", text: problem });
+    if (Object.keys(entries).length) replaceEdit(entries, "Open a shared edit");
+  }
+
+  // ---- what the visitor does ----
+  function startReading() {
+    state.reading = true;
+    studio.emit("reading");
+    if (state.portrait) toast.show({ kind: "busy", text: "Reading the photo" });
+    clearTimeout(readingTimer);
+    readingTimer = setTimeout(stopReading, READING_MS);
+  }
+
+  function stopReading() {
+    clearTimeout(readingTimer);
+    state.reading = false;
+    toast.hide("busy");
+    studio.emit("reading");
+  }
+
+  function pickExample(key) {
+    startReading();
+    trigger("pick_example", { key });
+  }
+
+  function pickFace(index) {
+    startReading();
+    trigger("pick_face", { index });
+  }
+
+  const fileInput = () => one(".for-portrait input[type=file]");
+
+  function choosePhoto() {
+    studio.openPanel("portrait");
+    // a portrait that shows in the native box hides its file input until it is cleared
+    const input = fileInput();
+    if (input) input.click();
+    else one(".for-portrait")?.scrollIntoView({ block: "center" });
+  }
+
+  /** Hand a dropped file to the native upload. */
+  function give(files) {
+    const input = fileInput();
+    const file = files[0];
+    if (!file) return;
+    if (!input) return clearNative(() => give(files));
+    const transfer = new DataTransfer();
+    transfer.items.add(file);
+    input.files = transfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  }
+
+  function clearNative(then) {
+    const clear = all(".for-portrait button").find((button) => /clear|remove/i.test(button.ariaLabel || button.title));
+    if (!clear) return;
+    clear.click();
+    setTimeout(() => fileInput() && then(), 120);
+  }
+
+  function listenForDrop(viewport) {
+    const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
+    viewport.addEventListener("dragover", (event) => carriesFile(event) && event.preventDefault());
+    viewport.addEventListener("drop", (event) => {
+      if (!carriesFile(event)) return;
+      event.preventDefault();
+      give(event.dataTransfer.files);
+    });
+  }
+
+  /** The native upload says nothing itself: its file input tells when a photo is on its way. */
+  function watchNative(root) {
+    root.addEventListener("change", (event) => {
+      if (event.target.matches("input[type=file]") && event.target.closest(".for-portrait") && event.target.files.length) startReading();
+    });
+    root.addEventListener("drop", (event) => event.target.closest(".for-portrait") && startReading(), true);
+  }
+
+  studio.on("commit", (detail) => trigger("commit", detail));
+  studio.on("expired", () =>
+    toast.show({
+      kind: "error",
+      text: "This session has ended. Reloading opens a new one with your edit.",
+      action: { label: "Reload", run: () => location.assign(actions.shareLink()) },
+    }),
+  );
+
+  studio.portrait = {
+    receive,
+    pickExample,
+    pickFace,
+    choosePhoto,
+    listenForDrop,
+    watchNative,
+    connect: (fn) => (trigger = fn),
+  };
+})();

@@ -1,0 +1,222 @@
+// The stage: toolbar, canvas, hold-to-compare, face crop or full photo, foot.
+(() => {
+  const { state, store, transport, viewport, facemap, mask, toast } = studio;
+  const { make, one, all, escape, root } = studio.dom;
+  let host = null;
+  let canvas = null;
+  let context = null;
+  let lastFrame = null;
+  /** Source picture per view, for compare and for the first look at a portrait. */
+  const sources = new Map();
+  let isComparing = false;
+
+  const LEGEND = ["brows", "eyes", "cheeks", "mouth", "jaw", "outline", "neck"];
+
+  function markup() {
+    const legend = LEGEND.map(
+      (key) => `<span><b class="dot-region" style="--c:var(--rg-${key})"></b>${escape(studio.table.regionLabel(key))}</span>`,
+    );
+    return `<div class="stage">
+      <div class="tools"><div class="segments" role="radiogroup" aria-label="View">
+          <button type="button" role="radio" data-view="crop" aria-checked="true" title="The face crop · P">Face</button>
+          <button type="button" role="radio" data-view="photo" aria-checked="false" tabindex="-1" title="The full photo, face pasted back · P">Full photo</button></div>
+        <i class="divider only-desktop"></i>${studio.button("map", "Face map · F", { pressed: true })}
+        ${studio.button("compare", "Hold to see the source · C")}<span class="space"></span>
+        ${studio.button("minus", "Zoom out · −", { action: "zoom-out" })}
+        <button type="button" class="zoom-level" data-action="actual" title="Zoom to 100 % · 1">100 %</button>
+        ${studio.button("plus", "Zoom in · +", { action: "zoom-in" })}${studio.button("fit", "Fit · 0")}</div>
+      <div class="viewport"><div class="board"><canvas class="picture" width="512" height="512" role="img" aria-label="Live picture of the edited face"></canvas></div>
+        <div class="source-label on-photo">Source</div><div class="veil" hidden></div></div>
+      <div class="foot"><span data-size></span><span><b data-edited>0</b> edited</span>
+        <button type="button" class="bites" data-action="limits" title="Show what is limited" hidden>${studio.icon("alert", 14)}<span data-limited></span></button>
+        <span class="space"></span><span class="legend on-photo-legend">${legend.join("")}</span></div></div>`;
+  }
+
+  // ---- pictures ----
+  function draw(bitmap) {
+    if (!canvas || !bitmap) return;
+    if (canvas.width !== bitmap.width || canvas.height !== bitmap.height) {
+      canvas.width = bitmap.width;
+      canvas.height = bitmap.height;
+      one(".board", host).style.setProperty("--ratio", (bitmap.width / bitmap.height).toFixed(5));
+      viewport.refresh();
+    }
+    one("[data-size]", host).textContent = `${bitmap.width} × ${bitmap.height} px`;
+    context.drawImage(bitmap, 0, 0);
+  }
+
+  function onFrame({ header, bitmap }) {
+    lastFrame?.close();
+    lastFrame = bitmap;
+    if (!isComparing) draw(bitmap);
+    setLimits(header.limits || {});
+  }
+
+  function setLimits(limits) {
+    const before = state.limits;
+    const keys = new Set([...Object.keys(before), ...Object.keys(limits)]);
+    const moved = [...keys].filter((key) => String(before[key]) !== String(limits[key]));
+    state.limits = limits;
+    if (moved.length) studio.emit("limits", moved);
+  }
+
+  async function loadSource(view) {
+    const key = `${studio.sourceUrl(view)}`;
+    if (sources.get(view)?.key === key) return sources.get(view).bitmap;
+    const response = await fetch(key);
+    if (!response.ok) throw new Error(`source route answered ${response.status}`);
+    const bitmap = await createImageBitmap(await response.blob());
+    sources.set(view, { key, bitmap });
+    return bitmap;
+  }
+
+  // ---- compare ----
+  async function compare(isOn) {
+    if (isComparing === isOn || (isOn && !state.portrait)) return;
+    isComparing = isOn;
+    root().classList.toggle("comparing", isOn);
+    if (!isOn) return draw(lastFrame);
+    try {
+      const bitmap = await loadSource(state.view);
+      if (isComparing) draw(bitmap);
+    } catch {
+      toast.show({ kind: "error", text: "The source picture did not arrive. The edit is untouched." });
+    }
+  }
+
+  // ---- face crop or full photo ----
+  async function chooseView(view) {
+    if (view === state.view || !state.portrait) return;
+    const before = state.view;
+    showView(view);
+    try {
+      const body = JSON.stringify({ view });
+      const response = await fetch(transport.route("view"), { method: "POST", body, headers: { "content-type": "application/json" } });
+      if (!response.ok) throw new Error(`view route answered ${response.status}`);
+      transport.request();
+    } catch {
+      showView(before);
+      toast.show({ kind: "error", text: "The view did not change because the server did not answer." });
+    }
+  }
+
+  function showView(view) {
+    state.view = view;
+    root().dataset.view = view;
+    for (const button of all("[data-view]", one(".tools", host))) {
+      button.setAttribute("aria-checked", button.dataset.view === view);
+      button.tabIndex = button.dataset.view === view ? 0 : -1;
+    }
+    if (view === "photo") mask.choose("");
+    viewport.fit();
+    studio.emit("view");
+  }
+
+  /** Where the face crop sits in the photo; crop: x, y, width, height in fractions and its turn in degrees. */
+  function drawCropFrame() {
+    const frame = one(".crop-frame", host);
+    if (!state.portrait?.crop) return;
+    const [x, y, width, height, turn = 0] = state.portrait.crop;
+    const [photoWidth, photoHeight] = state.portrait.size;
+    const angle = (turn * Math.PI) / 180;
+    const centre = [(x + width / 2) * photoWidth, (y + height / 2) * photoHeight];
+    const corners = [[-1, -1], [1, -1], [1, 1], [-1, 1]].map(([sx, sy]) => {
+      const dx = (sx * width * photoWidth) / 2;
+      const dy = (sy * height * photoHeight) / 2;
+      const px = centre[0] + dx * Math.cos(angle) - dy * Math.sin(angle);
+      const py = centre[1] + dx * Math.sin(angle) + dy * Math.cos(angle);
+      return `${((px / photoWidth) * facemap.UNIT).toFixed(1)} ${((py / photoHeight) * facemap.UNIT).toFixed(1)}`;
+    });
+    frame.setAttribute("d", `M${corners.join("L")}Z`);
+  }
+
+  // ---- empty and loading ----
+  function showVeil() {
+    const veil = one(".veil", host);
+    veil.hidden = Boolean(state.portrait);
+    if (state.portrait) return;
+    veil.innerHTML = state.reading || !studio.stage.token
+      ? `<i class="spinner"></i><strong>${state.reading ? "Reading the photo" : "Opening the studio"}</strong><span>${state.reading ? "Finding the face and its depth. About a second." : "Connecting to the renderer."}</span>`
+      : `${studio.icon("image", 34)}<strong>No portrait yet</strong><span>Drop a photo here, take one with the camera or pick an example.</span>
+         <div><button type="button" class="primary" data-action="choose-photo">Choose a photo</button><button type="button" class="chip" data-action="use-example">Use an example</button></div>`;
+  }
+
+  // ---- foot ----
+  function paintFoot() {
+    const limited = Object.keys(state.limits).length;
+    one("[data-edited]", host).textContent = store.editedControls().size;
+    one(".bites", host).hidden = !limited;
+    one("[data-limited]", host).textContent = `${limited} limited`;
+  }
+
+  const ACTIONS = {
+    map: () => facemap.toggle(),
+    "zoom-in": () => viewport.zoomIn(),
+    "zoom-out": () => viewport.zoomOut(),
+    actual: () => viewport.actual(),
+    fit: () => viewport.fit(),
+    limits: () => {
+      studio.openPanel("regions");
+      one("[data-section=limits]")?.scrollIntoView({ block: "nearest" });
+    },
+    "choose-photo": () => studio.portrait.choosePhoto(),
+    "use-example": () => studio.portrait.pickExample(state.data.examples[0].key),
+  };
+
+  function listen() {
+    host.addEventListener("click", (event) => {
+      const { action, view } = event.target.closest("button")?.dataset || {};
+      if (view) chooseView(view);
+      else ACTIONS[action]?.();
+    });
+    const button = one("[data-action=compare]", host);
+    button.addEventListener("pointerdown", (event) => {
+      button.setPointerCapture(event.pointerId);
+      compare(true);
+    });
+    ["pointerup", "pointercancel", "lostpointercapture", "blur"].forEach((name) => button.addEventListener(name, () => compare(false)));
+    button.addEventListener("keydown", (event) => ["Enter", " "].includes(event.key) && compare(true));
+    button.addEventListener("keyup", () => compare(false));
+    button.addEventListener("contextmenu", (event) => event.preventDefault());
+    studio.portrait.listenForDrop(one(".viewport", host));
+  }
+
+  function mount(element) {
+    host = element;
+    host.replaceChildren(make(markup()));
+    canvas = one("canvas.picture", host);
+    context = canvas.getContext("2d", { alpha: false });
+    const svg = facemap.mount(one(".board", host));
+    mask.mount(one(".board", host));
+    viewport.mount(one(".viewport", host));
+    toast.mount(one(".viewport", host));
+    facemap.listen(svg);
+    listen();
+    draw(lastFrame);
+    drawCropFrame();
+    showVeil();
+    paintFoot();
+  }
+
+  const whenMounted = (fn) => (detail) => host && fn(detail);
+  studio.on("frame", onFrame);
+  studio.on("paint", whenMounted(paintFoot));
+  studio.on("limits", whenMounted(paintFoot));
+  studio.on("reading", whenMounted(showVeil));
+  studio.on("connection", whenMounted(() => {
+    root().classList.toggle("frozen", studio.stage.connection === "lost");
+    showVeil();
+  }));
+  studio.on("map", whenMounted(() => one("[data-action=map]", host).setAttribute("aria-pressed", state.map)));
+  studio.on("zoom", whenMounted((percent) => (one(".zoom-level", host).textContent = `${percent} %`)));
+  studio.on("portrait", whenMounted(() => {
+    sources.clear();
+    showVeil();
+    drawCropFrame();
+    viewport.fit();
+  }));
+
+  studio.view = { choose: chooseView, show: showView, toggle: () => chooseView(state.view === "crop" ? "photo" : "crop") };
+  studio.compare = compare;
+  studio.mountStage = mount;
+})();

@@ -1,0 +1,57 @@
+// One message over the stage at a time: busy after 400 ms, errors until dismissed, information for a while.
+(() => {
+  const { make, one, escape } = studio.dom;
+  const BUSY_DELAY_MS = 400;
+  const INFO_MS = 5000;
+  let host = null;
+  let current = null;
+  let timer = 0;
+
+  function markup({ kind, text, action }) {
+    const lead = kind === "busy" ? '<i class="spinner"></i>' : studio.icon(kind === "error" ? "alert" : "info", 20);
+    const button = action ? `<button type="button" class="chip" data-toast-action>${escape(action.label)}</button>` : "";
+    const close = kind === "busy" ? "" : studio.button("close", "Dismiss · Escape", { small: true, action: "dismiss" });
+    return `<div class="toast" data-kind="${kind}" role="${kind === "error" ? "alert" : "status"}">${lead}<span>${escape(text)}</span>${button}${close}</div>`;
+  }
+
+  function place(message) {
+    hide();
+    current = message;
+    if (!host) return;
+    message.element = make(markup(message));
+    one("[data-toast-action]", message.element)?.addEventListener("click", () => {
+      hide();
+      message.action.run();
+    });
+    one("[data-action=dismiss]", message.element)?.addEventListener("click", () => hide());
+    host.append(message.element);
+    if (message.kind === "info") timer = setTimeout(() => hide(), INFO_MS);
+  }
+
+  function show(message) {
+    clearTimeout(timer);
+    if (message.kind !== "busy") return place(message);
+    hide();
+    current = message;
+    timer = setTimeout(() => place(message), BUSY_DELAY_MS);
+  }
+
+  /** Hide whatever shows, or only messages of one kind. */
+  function hide(kind) {
+    if (!current || (kind && current.kind !== kind)) return false;
+    clearTimeout(timer);
+    current.element?.remove();
+    current = null;
+    return true;
+  }
+
+  studio.toast = {
+    show,
+    hide,
+    kind: () => current?.kind,
+    mount(element) {
+      host = element;
+      if (current && !current.element) place(current);
+    },
+  };
+})();

@@ -1,0 +1,293 @@
+"""The algebra between an edit vector and a motion: one pure pass over arrays, for a frame or a clip.
+
+Order (spec section 11.4): the base (already mixed relative to the source) -> named controls, emotions and raw dims
+as offsets on it -> eye ratio solved on top of them -> region weights over the whole departure from the source, base
+and edit alike -> limits -> gaze compensation. Region weights come last because they say where anything may happen;
+the limits come after them because they bound what is reached, not what was asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.motion.controls import CONTROL_BY_KEY, CONTROLS, N_SLOTS, SLOT_DEFAULT, SLOTS, slots_of
+from pipelines.motion.dims import DIMS
+from pipelines.motion.emotion import EMOTION_PRESETS, EMOTION_SLOTS, INTENSITY_SLOT, emotion_shares
+from pipelines.motion.eyes import (
+    BLINK_LOWER,
+    BLINK_UPPER,
+    LOWER_LID,
+    UPPER_LID,
+    closure_of_drive,
+    drive_of_closure,
+    lid_closure,
+    lid_drive,
+)
+from pipelines.motion.limits import bounds, clamp_edit, dim_bounds
+from pipelines.motion.regions import GAZE, HEAD, REGION_SLOTS, dim_weights, region_weights
+from pipelines.motion.space import N_EXP, Motion
+
+Array = NDArray[np.float32]
+Index = NDArray[np.intp]
+
+GAZE_PER_TURN = 1.0
+"""Degrees of eyeball rotation per degree of head turn that keep the gaze on the camera. Upstream's 0.26 and 0.28 are
+units of its gaze sliders, not degrees; a unit is about 2 degrees by the atlas, so it turns the eyes half-way back."""
+POSE_KEYS = ("pitch_deg", "yaw_deg", "roll_deg")
+HEAD_KEYS = (*POSE_KEYS, "move_x", "move_y", "move_z")
+_CROP_SPAN_XY = np.array([2, 2, 0], np.float32)
+"""Width and height of the crop in keypoint units [-1, 1]: a move is a fraction of it. The third move scales."""
+
+_MIN_RATIO = 0.02
+
+
+def _coefficients() -> tuple[Index, Index, Array, Array, Array]:
+    """Right and left slots of the expression controls; rows (n, 63): mean, eye-bound difference, half difference."""
+    chosen = [c for c in CONTROLS if c.coefficients]
+    both, native, halves = (np.zeros((len(chosen), N_EXP), np.float32) for _ in range(3))
+    for row, control in enumerate(chosen):
+        for dim, value in control.coefficients:
+            both[row, dim] = value
+            side = DIMS[dim].side if control.sided else None
+            if side:
+                native[row, dim] = value if side == "left" else -value
+            elif control.sided:
+                halves[row, dim] = value
+    right = np.array([slots_of(c.key)[0] for c in chosen])
+    left = np.array([slots_of(c.key)[-1] for c in chosen])
+    return right, left, both, native, halves
+
+
+_RIGHT, _LEFT, _BOTH, _NATIVE, _HALVES = _coefficients()
+EXPRESSION_SLOTS = np.unique(np.concatenate([_RIGHT, _LEFT, EMOTION_SLOTS]))
+HEAD_SLOTS = np.array([slots_of(key)[0] for key in HEAD_KEYS])
+GAZE_SLOTS = np.array([slots_of("gaze_x_deg"), slots_of("gaze_y_deg")]).T
+"""[eye, axis]."""
+RATIO_SLOTS = np.array(slots_of("eye_ratio"))
+_STRENGTH_SLOT = slots_of("limit_strength")[0]
+_COMPENSATION_SLOT = slots_of("gaze_compensation")[0]
+
+
+def _limit_of(keys: tuple[str, ...]) -> tuple[Array, Array]:
+    ends = [CONTROL_BY_KEY[key].limit or (-np.inf, np.inf) for key in keys]
+    return np.array([e[0] for e in ends], np.float32), np.array([e[1] for e in ends], np.float32)
+
+
+_HEAD_LIMIT = _limit_of(HEAD_KEYS)
+_GAZE_LIMIT = _limit_of(("gaze_x_deg", "gaze_y_deg"))
+
+
+def expression_of(vectors: Array) -> tuple[Array, Array]:
+    """(t, 63) expression and half left-minus-right of (t, N_SLOTS) edit vectors: controls, emotions, raw dims.
+
+    With equal sides the second is exactly 0. A dim that belongs to one eye stays whole in the first.
+    """
+    shares = emotion_shares(vectors)
+    values = vectors + shares @ EMOTION_PRESETS if shares.any() else vectors
+    right, left = values[..., _RIGHT], values[..., _LEFT]
+    half = 0.5 * (left - right)
+    exp = (0.5 * (left + right)) @ _BOTH
+    if not half.any():
+        return exp, np.zeros_like(exp)
+    return exp + half @ _NATIVE, half @ _HALVES
+
+
+def _halves(exp: Array, side: Array) -> tuple[Array, Array]:
+    return exp - side, exp + side
+
+
+def _solve_ratio(vectors: Array, ratio: Array, exp: Array, side: Array) -> Array:
+    """(t, 63) eye dims to add so that the lids reach the asked aspect ratio on top of the departure `exp`, `side`."""
+    asked = vectors[..., RATIO_SLOTS]
+    rest = np.maximum(ratio, _MIN_RATIO)
+    missing = drive_of_closure(1 - asked / rest) - lid_drive(*_halves(exp, side))
+    missing = np.where(asked >= 0, missing, 0).astype(np.float32)
+    extra = np.zeros(np.broadcast_shapes(exp.shape, (len(missing), N_EXP)), np.float32)
+    extra[..., list(UPPER_LID)] = BLINK_UPPER * missing
+    extra[..., list(LOWER_LID)] = BLINK_LOWER * missing
+    return extra
+
+
+@dataclass(frozen=True)
+class Expression:
+    """Departure from the source while it is being composed, all (T, 63) and weighted by region."""
+
+    exp: Array
+    """Result, absolute."""
+    side: Array
+    asked: tuple[Array, Array]
+    """Edit of the right and of the left half before the limits."""
+    kept: tuple[Array, Array]
+    """The same after them."""
+
+
+def compose_expression(source: Motion, base: Motion, vectors: Array, ratio: Array) -> Expression:
+    """Expression part of `compose`, with what the limits kept."""
+    shape = (-1, N_EXP)
+    source_exp, source_side = source.exp.reshape(shape), source.side.reshape(shape)
+    base_exp, base_side = base.exp.reshape(shape), base.side.reshape(shape)
+    driven_exp, driven_side = base_exp - source_exp, base_side - source_side
+    edit_exp, edit_side = expression_of(vectors)
+    if (vectors[..., RATIO_SLOTS] >= 0).any():
+        edit_exp = edit_exp + _solve_ratio(vectors, ratio, driven_exp + edit_exp, driven_side + edit_side)
+
+    if (vectors[..., REGION_SLOTS] != 1).any():
+        right, left = dim_weights(*region_weights(vectors))
+        mean, half = 0.5 * (right + left), 0.5 * (left - right)
+        whole = (mean == 1) & (half == 0)
+        driven_exp, driven_side = mean * driven_exp + half * driven_side, mean * driven_side + half * driven_exp
+        edit_exp, edit_side = mean * edit_exp + half * edit_side, mean * edit_side + half * edit_exp
+        base_exp = np.where(whole, base_exp, source_exp + driven_exp)
+        base_side = np.where(whole, base_side, source_side + driven_side)
+
+    asked = _halves(edit_exp, edit_side)
+    low, high = dim_bounds(vectors[..., _STRENGTH_SLOT, None])
+    kept = tuple(
+        clamp_edit(edit, driven, low=low, high=high)
+        for edit, driven in zip(asked, _halves(driven_exp, driven_side), strict=True)
+    )
+    if any(k is not a and (k != a).any() for k, a in zip(kept, asked, strict=True)):
+        edit_exp, edit_side = 0.5 * (kept[0] + kept[1]), 0.5 * (kept[1] - kept[0])
+    return Expression(base_exp + edit_exp, base_side + edit_side, asked, (kept[0], kept[1]))
+
+
+def _mix(weight: Array, base: Array, source: Array) -> Array:
+    return np.where(weight == 1, base, source + weight * (base - source))
+
+
+@dataclass(frozen=True)
+class Rigid:
+    """Pose and gaze of the result, with what the limits kept of the edits."""
+
+    pose: Array
+    """(T, 3) pitch, yaw, roll in degrees."""
+    t: Array
+    scale: Array
+    gaze: Array
+    """(T, 2, 2)."""
+    asked: tuple[Array, Array]
+    """Edits before the limits: pose and move (T, 6), gaze (T, 2, 2) without compensation."""
+    kept: tuple[Array, Array]
+    """The same after them."""
+
+
+def compose_rigid(source: Motion, base: Motion, vectors: Array) -> Rigid:
+    """Pose, translation, scale and gaze part of `compose`."""
+    right, left = region_weights(vectors)
+    head = right[..., HEAD, None]
+    eyes = np.stack((right[..., GAZE], left[..., GAZE]), -1)[..., None]  # (t, eye, 1)
+    strength = vectors[..., _STRENGTH_SLOT, None]
+
+    source_pose, base_pose = (np.stack([getattr(m, key) for key in POSE_KEYS], -1) for m in (source, base))
+    driven = np.concatenate((head * (base_pose - source_pose), np.zeros_like(base.t)), -1)
+    low, high = bounds(*_HEAD_LIMIT, strength)
+    head_asked = head * vectors[..., HEAD_SLOTS]
+    head_kept = clamp_edit(head_asked, driven, low=low, high=high)
+    pose_edit, move = head_kept[..., :3], head_kept[..., 3:]
+
+    t = _mix(head, base.t, source.t)
+    t = t + move * _CROP_SPAN_XY
+    scale = _mix(head[..., 0], base.scale, source.scale) * (1 + move[..., 2])
+
+    driven_gaze = eyes * (base.gaze_deg - source.gaze_deg)
+    low, high = bounds(*_GAZE_LIMIT, strength[..., None])
+    gaze_asked = eyes * vectors[..., GAZE_SLOTS]
+    kept = clamp_edit(gaze_asked, driven_gaze, low=low, high=high)
+    # yaw and pitch of the head carry the eyes to image left and down, the compensation turns them right and up
+    turned = GAZE_PER_TURN * pose_edit[..., None, [1, 0]] * vectors[..., _COMPENSATION_SLOT, None, None]
+    gaze_edit = clamp_edit(kept + eyes * turned, driven_gaze, low=low, high=high)
+    return Rigid(
+        pose=_mix(head, base_pose, source_pose) + pose_edit,
+        t=t,
+        scale=scale,
+        gaze=_mix(eyes, base.gaze_deg, source.gaze_deg) + gaze_edit,
+        asked=(head_asked, gaze_asked),
+        kept=(head_kept, kept),
+    )
+
+
+def compose(source: Motion, base: Motion, vectors: Array, ratio: Array) -> tuple[Motion, Expression, Rigid]:
+    """Motion of an edit on a base.
+
+    Args:
+        source: one frame, the portrait's own motion.
+        base: T frames, what drives the face, already relative to the source.
+        vectors: (N_SLOTS,), (1, N_SLOTS) or (T, N_SLOTS) float32 edit values.
+        ratio: (2,) eye aspect ratio [right, left] of the source.
+
+    Returns:
+        Motion of T frames and the two records of what was asked and kept.
+    """
+    v = vectors.reshape(-1, N_SLOTS)
+    expression = compose_expression(source, base, v, ratio)
+    rigid = compose_rigid(source, base, v)
+    length = len(expression.exp)
+    motion = Motion(
+        exp=expression.exp.reshape(length, -1, 3),
+        pitch_deg=rigid.pose[:, 0],
+        yaw_deg=rigid.pose[:, 1],
+        roll_deg=rigid.pose[:, 2],
+        t=rigid.t,
+        scale=rigid.scale,
+        side=expression.side.reshape(length, -1, 3),
+        gaze_deg=rigid.gaze,
+    )
+    return motion, expression, rigid
+
+
+def kept_rigid_shares(rigid: Rigid) -> Array:
+    """(N_SLOTS,) share of each pose, move and gaze slot that the limits kept, the smallest over the frames."""
+    shares = np.ones(N_SLOTS, np.float32)
+    for slots, asked, kept in zip((HEAD_SLOTS, GAZE_SLOTS), rigid.asked, rigid.kept, strict=True):
+        asked = np.broadcast_to(asked, kept.shape)
+        shares[slots] = np.divide(kept, asked, out=np.ones_like(kept), where=asked != 0).min(0)
+    return shares
+
+
+def given_ratio(source: Motion, result: Motion, expression: Expression, vector: Array, ratio: Array) -> Array:
+    """(2,) eye aspect ratios that act where `vector` (N_SLOTS,) asks for one: the widest the lid law allows, or,
+    where a limit cut the lids, the nearest over the frames of `result`."""
+    asked, rest = vector[RATIO_SLOTS], np.maximum(ratio, _MIN_RATIO)
+    reach = rest * (1 - closure_of_drive(drive_of_closure(1 - asked / rest)))
+    lids = [[UPPER_LID[0], LOWER_LID[0]], [UPPER_LID[1], LOWER_LID[1]]]
+    cut = [
+        bool((kept[:, d] != a[:, d]).any()) for d, a, kept in zip(lids, expression.asked, expression.kept, strict=True)
+    ]
+    shape = (-1, N_EXP)
+    departure = (result.exp - source.exp).reshape(shape), (result.side - source.side).reshape(shape)
+    reached = rest * (1 - lid_closure(*_halves(*departure)))
+    worst = reached[np.abs(reached - asked).argmax(0), [0, 1]]
+    return np.where(asked < 0, asked, np.where(cut, worst, reach))
+
+
+def is_default(vectors: Array) -> bool:
+    """Whether nothing is edited at all."""
+    return bool((vectors == SLOT_DEFAULT).all())
+
+
+def _slot_rows() -> tuple[Array, Array]:
+    """(N_SLOTS, 63) what a unit of each slot puts into the right and the left half; emotions at intensity 1."""
+    unit = np.zeros((N_SLOTS, N_SLOTS), np.float32)
+    unit[:, INTENSITY_SLOT] = 1.0
+    live = [slot.index for slot in SLOTS if slot.index in set(EXPRESSION_SLOTS.tolist())]
+    unit[live, live] = 1.0
+    return _halves(*expression_of(unit))
+
+
+_ROWS = np.concatenate(_slot_rows(), -1)
+_ROW_ENERGY = _ROWS**2
+
+
+def kept_expression_shares(expression: Expression) -> Array:
+    """(N_SLOTS,) share of each expression slot that the limits kept, the smallest over the frames.
+
+    The dims of a slot are weighted by the square of its coefficients, so a clipped side effect counts little.
+    """
+    kept = np.concatenate(expression.kept, -1)
+    asked = np.broadcast_to(np.concatenate(expression.asked, -1), kept.shape)
+    share = np.divide(kept, asked, out=np.ones_like(kept), where=asked != 0).min(0)
+    energy = _ROW_ENERGY.sum(-1)
+    return np.divide(_ROW_ENERGY @ share, energy, out=np.ones_like(energy), where=energy > 0)

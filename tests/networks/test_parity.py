@@ -9,6 +9,7 @@ import torch
 from pipelines.motion.space import Motion, bins_to_degrees, keypoints
 from pipelines.networks.appearance import AppearanceExtractor
 from pipelines.networks.motion_extractor import MotionExtractor
+from pipelines.networks.motion_transformer import MotionTransformer
 from pipelines.networks.spade import SpadeDecoder
 from pipelines.networks.stitching import EyeRetargeting, LipRetargeting, Stitching
 from pipelines.networks.warping import WarpingModule
@@ -89,3 +90,14 @@ def test_chain(oracle: Oracle) -> None:
     oracle.check(golden, "out", picture, 1e-3)
     pixels = (picture[0].permute(1, 2, 0).numpy() * 255).astype(np.uint8)
     np.testing.assert_allclose(pixels.mean((0, 1)), golden["out_uint8_mean_rgb"], atol=0.02)
+
+
+def test_motion_transformer(oracle: Oracle) -> None:
+    net, golden = oracle.load(MotionTransformer(), "lmdm"), oracle.golden("lmdm")
+    i = oracle.inputs("lmdm")
+    x, frame, cond, time = i["x"], i["cond_frame"], i["cond"], i["time_cond"]
+    oracle.check(golden, "cond.out", net(x, frame, cond, time), 1e-4)
+    oracle.check(golden, "uncond.out", net(x, frame, cond, time, keep=torch.tensor([False])), 1e-4)
+    for t in (0, 999):
+        guided = net.guided(x, frame, cond, torch.tensor([t]), weight=2.0)
+        oracle.check(golden, f"guided.t{t}.x_start", guided, 1e-4)

@@ -34,6 +34,7 @@
       entries[key] = value === store.defaultOf(source) ? store.defaultOf(key) : sign * value;
     }
     store.assign(entries);
+    studio.mask.mirror();
     history.commit("Mirror");
   }
 

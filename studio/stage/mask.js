@@ -136,6 +136,15 @@
     drawGrey();
   }
 
+  function mirror() {
+    if (!grey) return;
+    const source = grey;
+    grey = source.map((_, i) => source[i - (i % SIZE) + SIZE - 1 - (i % SIZE)]);
+    drawGrey();
+    upload();
+    studio.emit("mask");
+  }
+
   /** Undo and redo bring back a finished mask. */
   function restore(saved) {
     if (saved === grey) return;
@@ -183,7 +192,7 @@
   ["mask", "panel", "paint"].forEach((event) => studio.on(event, showOverlay));
 
   studio.mask = {
-    mount, choose, clear, invert, restore, sync, setBrush,
+    mount, choose, clear, invert, mirror, restore, sync, setBrush,
     brush: () => brush,
     tool: () => tool,
     current: () => grey,

@@ -16,8 +16,12 @@
   const grid = [20, 60, 140, 180].map((at) => `M${at} 0v${SIZE}M0 ${at}h${SIZE}`).join("");
 
   class Pad {
-    /** axes(): names of the two values at this moment; ySign: +1 if the value grows downwards on the picture. */
-    constructor({ key, label, axes, xSign = 1, ySign }) {
+    /**
+     * axes(): names of the two values at this moment. Signs: +1 if the value grows to the right and downwards on the picture.
+     * safe: what the dashed area shows, the band of real faces or the limit.
+     */
+    constructor({ key, label, axes, xSign = 1, ySign, safe = "band" }) {
+      this.safe = safe;
       this.key = key;
       this.axes = axes;
       this.sign = [xSign, ySign];
@@ -49,7 +53,7 @@
     }
 
     drawSafeArea() {
-      const bands = this.controls().map((control) => control.band);
+      const bands = this.controls().map((control) => control[this.safe]);
       if (!bands[0] || !bands[1]) return;
       const [x0, x1] = bands[0].map((end) => this.toPad(0, end)).sort((a, b) => a - b);
       const [y0, y1] = bands[1].map((end) => this.toPad(1, end)).sort((a, b) => a - b);

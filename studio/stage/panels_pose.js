@@ -13,7 +13,7 @@
 
   // ---- Head ----
   function buildHead(body) {
-    const turn = section("Turn", "degrees from the photo's pose", '<div class="pad-row"><div class="list grow"></div></div>');
+    const turn = section("Turn", "degrees from the photo's pose", '<div class="pad-row centred"><div class="list grow"></div></div>');
     const pad = new Pad({
       key: "head",
       label: "Head yaw and pitch. Arrow keys move by one degree.",
@@ -21,6 +21,8 @@
       // a positive yaw turns the nose to the subject's right, which is image left; a positive pitch lowers it
       xSign: -1,
       ySign: 1,
+      // faces of one clip hardly turn: their band would be a speck
+      safe: "limit",
     });
     one(".pad-row", turn).prepend(pad.el);
     ["yaw_deg", "pitch_deg", "roll_deg"].forEach((key) => addRow(one(".list", turn), key));

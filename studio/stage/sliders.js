@@ -104,7 +104,8 @@
       const { style, classList } = this.el;
       style.setProperty("--v", this.position(value));
       style.setProperty("--e", this.position(effective));
-      style.setProperty("--z", this.position(this.rest()));
+      // a weight is filled from nothing, everything else from its rest
+      style.setProperty("--z", this.position(this.control.kind === "region" ? this.control.lo : this.rest()));
       const isEdited = this.isEditedNow();
       classList.toggle("edited", isEdited);
       classList.toggle("limited", Boolean(limited));

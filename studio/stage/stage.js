@@ -134,6 +134,7 @@
   function showVeil() {
     const veil = one(".veil", host);
     veil.hidden = Boolean(state.portrait);
+    one(".tools", host).inert = !state.portrait;
     if (state.portrait) return;
     veil.innerHTML = state.reading || !studio.stage.token
       ? `<i class="spinner"></i><strong>${state.reading ? "Reading the photo" : "Opening the studio"}</strong><span>${state.reading ? "Finding the face and its depth. About a second." : "Connecting to the renderer."}</span>`

@@ -42,6 +42,7 @@ _CROP_SPAN_XY = np.array([2, 2, 0], np.float32)
 """Width and height of the crop in keypoint units [-1, 1]: a move is a fraction of it. The third move scales."""
 
 _MIN_RATIO = 0.02
+_HALF = np.float32(0.5)
 
 
 def _coefficients() -> tuple[Index, Index, Array, Array, Array]:
@@ -67,6 +68,9 @@ HEAD_SLOTS = np.array([slots_of(key)[0] for key in HEAD_KEYS])
 GAZE_SLOTS = np.array([slots_of("gaze_x_deg"), slots_of("gaze_y_deg")]).T
 """[eye, axis]."""
 RATIO_SLOTS = np.array(slots_of("eye_ratio"))
+_RIGID_REGIONS = [index for key in ("region_head", "region_gaze", "region_eyes") for index in slots_of(key)]
+_RIGID_SLOTS = np.concatenate((HEAD_SLOTS, GAZE_SLOTS.ravel(), _RIGID_REGIONS))
+_RIGID_DEFAULT = SLOT_DEFAULT[_RIGID_SLOTS]
 _STRENGTH_SLOT = slots_of("limit_strength")[0]
 _COMPENSATION_SLOT = slots_of("gaze_compensation")[0]
 
@@ -88,8 +92,8 @@ def expression_of(vectors: Array) -> tuple[Array, Array]:
     shares = emotion_shares(vectors)
     values = vectors + shares @ EMOTION_PRESETS if shares.any() else vectors
     right, left = values[..., _RIGHT], values[..., _LEFT]
-    half = 0.5 * (left - right)
-    exp = (0.5 * (left + right)) @ _BOTH
+    half = _HALF * (left - right)
+    exp = (_HALF * (left + right)) @ _BOTH
     if not half.any():
         return exp, np.zeros_like(exp)
     return exp + half @ _NATIVE, half @ _HALVES
@@ -136,7 +140,7 @@ def compose_expression(source: Motion, base: Motion, vectors: Array, ratio: Arra
 
     if (vectors[..., REGION_SLOTS] != 1).any():
         right, left = dim_weights(*region_weights(vectors))
-        mean, half = 0.5 * (right + left), 0.5 * (left - right)
+        mean, half = _HALF * (right + left), _HALF * (left - right)
         whole = (mean == 1) & (half == 0)
         driven_exp, driven_side = mean * driven_exp + half * driven_side, mean * driven_side + half * driven_exp
         edit_exp, edit_side = mean * edit_exp + half * edit_side, mean * edit_side + half * edit_exp
@@ -144,14 +148,14 @@ def compose_expression(source: Motion, base: Motion, vectors: Array, ratio: Arra
         base_side = np.where(whole, base_side, source_side + driven_side)
 
     asked = _halves(edit_exp, edit_side)
+    driven = _halves(driven_exp, driven_side)
     low, high = dim_bounds(vectors[..., _STRENGTH_SLOT, None])
-    kept = tuple(
-        clamp_edit(edit, driven, low=low, high=high)
-        for edit, driven in zip(asked, _halves(driven_exp, driven_side), strict=True)
-    )
-    if any(k is not a and (k != a).any() for k, a in zip(kept, asked, strict=True)):
-        edit_exp, edit_side = 0.5 * (kept[0] + kept[1]), 0.5 * (kept[1] - kept[0])
-    return Expression(base_exp + edit_exp, base_side + edit_side, asked, (kept[0], kept[1]))
+    kept_right = clamp_edit(asked[0], driven[0], low=low, high=high)
+    symmetric = not edit_side.any() and not driven_side.any()
+    kept_left = kept_right if symmetric else clamp_edit(asked[1], driven[1], low=low, high=high)
+    if kept_right is not asked[0] or kept_left is not asked[1]:
+        edit_exp, edit_side = _HALF * (kept_right + kept_left), _HALF * (kept_left - kept_right)
+    return Expression(base_exp + edit_exp, base_side + edit_side, asked, (kept_right, kept_left))
 
 
 def _mix(weight: Array, base: Array, source: Array) -> Array:
@@ -174,8 +178,10 @@ class Rigid:
     """The same after them."""
 
 
-def compose_rigid(source: Motion, base: Motion, vectors: Array) -> Rigid:
-    """Pose, translation, scale and gaze part of `compose`."""
+def compose_rigid(source: Motion, base: Motion, vectors: Array) -> Rigid | None:
+    """Pose, translation, scale and gaze part of `compose`; None where no slot asks for any of it."""
+    if (vectors[..., _RIGID_SLOTS] == _RIGID_DEFAULT).all():
+        return None
     right, left = region_weights(vectors)
     head = right[..., HEAD, None]
     eyes = np.stack((right[..., GAZE], left[..., GAZE]), -1)[..., None]  # (t, eye, 1)
@@ -209,7 +215,7 @@ def compose_rigid(source: Motion, base: Motion, vectors: Array) -> Rigid:
     )
 
 
-def compose(source: Motion, base: Motion, vectors: Array, ratio: Array) -> tuple[Motion, Expression, Rigid]:
+def compose(source: Motion, base: Motion, vectors: Array, ratio: Array) -> tuple[Motion, Expression, Rigid | None]:
     """Motion of an edit on a base.
 
     Args:
@@ -225,22 +231,23 @@ def compose(source: Motion, base: Motion, vectors: Array, ratio: Array) -> tuple
     expression = compose_expression(source, base, v, ratio)
     rigid = compose_rigid(source, base, v)
     length = len(expression.exp)
-    motion = Motion(
-        exp=expression.exp.reshape(length, -1, 3),
-        pitch_deg=rigid.pose[:, 0],
-        yaw_deg=rigid.pose[:, 1],
-        roll_deg=rigid.pose[:, 2],
-        t=rigid.t,
-        scale=rigid.scale,
-        side=expression.side.reshape(length, -1, 3),
-        gaze_deg=rigid.gaze,
+    motion = (base if len(base) == length else base[np.zeros(length, np.intp)]).with_(
+        exp=expression.exp.reshape(length, -1, 3), side=expression.side.reshape(length, -1, 3)
     )
-    return motion, expression, rigid
+    if rigid is None:
+        return motion, expression, None
+    pitch, yaw, roll = rigid.pose.T
+    moved = motion.with_(
+        pitch_deg=pitch, yaw_deg=yaw, roll_deg=roll, t=rigid.t, scale=rigid.scale, gaze_deg=rigid.gaze
+    )
+    return moved, expression, rigid
 
 
-def kept_rigid_shares(rigid: Rigid) -> Array:
+def kept_rigid_shares(rigid: Rigid | None) -> Array:
     """(N_SLOTS,) share of each pose, move and gaze slot that the limits kept, the smallest over the frames."""
     shares = np.ones(N_SLOTS, np.float32)
+    if rigid is None:
+        return shares
     for slots, asked, kept in zip((HEAD_SLOTS, GAZE_SLOTS), rigid.asked, rigid.kept, strict=True):
         asked = np.broadcast_to(asked, kept.shape)
         shares[slots] = np.divide(kept, asked, out=np.ones_like(kept), where=asked != 0).min(0)

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 UPPER_LID = (34, 46)
 LOWER_LID = (40, 49)
 """Dims [right, left] whose positive direction moves the upper, the lower lid down."""
+GAZE_DIMS = (33, 45)
+"""Dims [right, left] whose positive direction turns the eye to image right."""
 BLINK_UPPER = 20e-3
 BLINK_LOWER = -6e-3
 LOWER_SHARE = 0.87

@@ -27,12 +27,15 @@ def dim_bounds(strength: ArrayLike) -> tuple[NDArray, NDArray]:
 
 
 def clamp_edit(edit: NDArray, driven: NDArray, *, low: NDArray, high: NDArray) -> NDArray:
-    """The part of `edit` that keeps `driven + edit` inside the limits; same shape.
+    """The part of `edit` that keeps `driven + edit` inside the limits; `edit` itself if all is.
 
     Where the driven motion alone is beyond a limit the edit may not push it further out, and nothing pulls it
     back: a dim that was not edited is never touched.
     """
     total = driven + edit
+    inside = (total >= low) & (total <= high)
+    if inside.all():
+        return edit
     kept = np.clip(total, np.minimum(low, driven), np.maximum(high, driven))
-    # unchanged sums return the very same edit: `total - driven` would lose bits
+    # sums that were not cut keep the very same edit: `kept - driven` would lose bits
     return np.where((kept == total) | (edit == 0), edit, kept - driven)

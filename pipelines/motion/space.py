@@ -93,10 +93,17 @@ class Motion:
     def __len__(self) -> int:
         return len(self.scale)
 
-    def __getitem__(self, index: int | slice) -> Motion:
-        """One frame (still with a time axis) or a range of frames."""
+    def __getitem__(self, index: int | slice | NDArray[np.intp]) -> Motion:
+        """One frame (still with a time axis), a range of frames, or the frames of an index array."""
         window = slice(index, index + 1 or None) if isinstance(index, int) else index
         return Motion(**{field.name: getattr(self, field.name)[window] for field in fields(self)})
+
+    def folded(self) -> Motion:
+        """The same motion in the 63 dims alone, as the neural nets need it: `side` and `gaze_deg` go into `exp`
+        as well as they can (see pipelines/motion/fold.py) and are 0 in the result."""
+        from pipelines.motion.fold import fold
+
+        return fold(self)
 
     def with_(self, **arrays: Floats) -> Motion:
         """A copy with some fields replaced; shapes are the caller's promise (hot path)."""
@@ -121,6 +128,16 @@ def rotation_matrix(pitch_deg: ArrayLike, yaw_deg: ArrayLike, roll_deg: ArrayLik
         [cr * sy * cp + sr * sp, sr * sy * cp - cr * sp, cy * cp],
     ]
     return np.stack([np.stack(row, -1) for row in rows], -2)
+
+
+def rotation_degrees(rotation: ArrayLike) -> tuple[Floats, Floats, Floats]:
+    """Pitch, yaw, roll in degrees of (..., 3, 3) row-vector rotations; inverse of `rotation_matrix` for |yaw| < 90."""
+    r = np.asarray(rotation, np.float64)
+    pitch = np.arctan2(r[..., 1, 2], r[..., 2, 2])
+    yaw = np.arcsin(np.clip(-r[..., 0, 2], -1, 1))
+    roll = np.arctan2(r[..., 0, 1], r[..., 0, 0])
+    pitch_deg, yaw_deg, roll_deg = (np.degrees(a).astype(np.float32) for a in (pitch, yaw, roll))
+    return pitch_deg, yaw_deg, roll_deg
 
 
 def keypoints(kp_canonical: ArrayLike, motion: Motion) -> Floats:

@@ -29,5 +29,12 @@ class Renderer(Protocol):
         ...
 
     def render(self, handle: Any, motion: Motion, *, out: Frame | None = None) -> Frame:
-        """(size, size, 3) uint8 RGB of the one-frame `motion`. The portrait's own motion gives its pixels bit for bit."""
+        """(size, size, 3) RGB of the one-frame `motion`. The portrait's own motion gives its pixels bit for bit."""
         ...
+
+
+def choose_renderer() -> Renderer:
+    """The renderer this machine can run, with the reason why."""
+    from pipelines.render.mesh.renderer import MeshRenderer
+
+    return MeshRenderer(reason="No neural checkpoints are installed, so the embedded mesh renderer draws on the CPU.")

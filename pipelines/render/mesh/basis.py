@@ -1,0 +1,193 @@
+"""The motion atlas made fit for drawing: what each of the 63 dims does to the mesh.
+
+The measured Jacobian says what a face does when a dim moves in data, so it carries what merely happens together
+(a smile squints) and the noise of few identities. Here every dim is kept to its part of the face, made symmetric where
+its meaning is, and freed of lid and lip motion that explicit laws draw better. Dims without measured effect get a
+small local field at their keypoint, so that all 63 show where they sit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.motion.atlas import load_atlas
+from pipelines.motion.space import N_EXP, N_KEYPOINTS
+from pipelines.portrait.topology import N_LANDMARKS, N_MESH
+from pipelines.render.mesh.anatomy import (
+    IRIS_CENTRE,
+    LIPS_LOWER,
+    LIPS_UPPER,
+    both_sides,
+    canonical_in_head,
+    eye_rings,
+)
+from pipelines.render.mesh.geometry import smoothstep
+
+Doubles = NDArray[np.float64]
+
+SYMMETRY_TO_SNAP = 0.5
+"""A dim whose measured effect agrees this much with its mirror image is made exactly (anti)symmetric."""
+PARTING_TO_KEEP = 0.01
+"""Lip parting over the usual range of a dim, in head units, below which it is noise and removed."""
+EFFECT_TO_SHOW = 0.006
+"""Largest landmark effect of a dim over its usual range, head units (about 1 px in a 512 crop), below which the local
+field is added."""
+EXP_TO_HEAD = 2.625
+"""Head units per unit of expression: `pose_scale_ratio` of the atlas."""
+FIELD_SIGMA = 0.15
+MIDLINE_WIDTH = 0.16
+EYEBALL_RADIUS_IN_HEAD = 0.135
+"""12 mm."""
+
+
+@dataclass(frozen=True)
+class MotionBasis:
+    """Read-only and the same for every portrait; head frame, per unit of expression."""
+
+    landmarks: Doubles
+    """(63, 478, 3) displacement; lid margins move with their corners only, iris rows are zero."""
+    local: tuple[int, ...]
+    """Dims that get a local field at their keypoint."""
+    iris: Doubles
+    """(63, 2, 2) eyeball rotation in degrees, [right, left] x [image right, up]."""
+    left_share: Doubles
+    """(478,) 1 on the subject's left half, 0 on the right, smooth across the midline."""
+
+
+@lru_cache(maxsize=1)
+def motion_basis() -> MotionBasis:
+    """The cleaned basis, computed once (about 30 ms)."""
+    atlas = load_atlas()
+    jacobian = atlas.J.astype(np.float64)
+    jacobian = _symmetrised(jacobian) * _region_masks(jacobian)[..., None]
+    iris = _iris_rotation(jacobian)
+    jacobian[:, N_MESH:] = 0.0
+    usual = _usual_range()
+    _free_lids(jacobian)
+    _free_lips(jacobian, usual)
+    live = set(atlas.dims_live.tolist())
+    inert = np.array([dim not in live for dim in range(N_EXP)])
+    jacobian[inert] = 0.0
+    effect = np.linalg.norm(jacobian[..., :2], axis=-1).max(-1) * usual
+    turns_eyes = np.abs(iris).max((1, 2)) * usual > 1.0
+    local = tuple(np.flatnonzero((effect < EFFECT_TO_SHOW) & ~turns_eyes).tolist())
+    basis = MotionBasis(jacobian, local, iris, _left_share())
+    for array in (basis.landmarks, basis.iris, basis.left_share):
+        array.setflags(write=False)
+    return basis
+
+
+def local_fields(vertices_in_head: Doubles, dims: tuple[int, ...]) -> Doubles:
+    """(len(dims), V, 3) displacement per unit of expression: a Gaussian bump around each dim's keypoint.
+
+    Depth alone would not show in a frontal view, so a z dim also swells (towards the camera) or shrinks its
+    neighbourhood.
+    """
+    atlas = load_atlas()
+    fields = np.zeros((len(dims), *vertices_in_head.shape))
+    reach = canonical_in_head()[:, :2]
+    for row, dim in enumerate(dims):
+        keypoint, axis = divmod(dim, N_EXP // N_KEYPOINTS)
+        centre = np.clip(atlas.kp_in_mesh[keypoint, :2], 1.15 * reach.min(0), 1.15 * reach.max(0))
+        offset = vertices_in_head[:, :2] - centre
+        bump = np.exp(-0.5 * (offset**2).sum(1) / FIELD_SIGMA**2)
+        if axis < 2:
+            fields[row, :, axis] = EXP_TO_HEAD * bump
+        else:
+            fields[row, :, 2] = EXP_TO_HEAD * bump
+            fields[row, :, :2] = -0.6 * EXP_TO_HEAD * bump[:, None] * offset / FIELD_SIGMA
+    return fields
+
+
+def _usual_range() -> Doubles:
+    """(63,) the larger of the 1st and 99th percentile of each dim."""
+    atlas = load_atlas()
+    rows = atlas.range_rel_official
+    low, high = (rows[int(np.flatnonzero(atlas.pct == pct)[0])] for pct in (1, 99))
+    return np.maximum(np.abs(low), np.abs(high)).astype(np.float64)
+
+
+def _mirrored(effect: Doubles) -> Doubles:
+    return effect[..., load_atlas().vertex_mirror, :] * np.array([-1.0, 1.0, 1.0])
+
+
+def _symmetrised(jacobian: Doubles) -> Doubles:
+    partner = load_atlas().mirror_dim
+    out = jacobian.copy()
+    for dim in range(N_EXP):
+        twin = _mirrored(jacobian[partner[dim]])
+        if partner[dim] != dim:
+            out[dim] = 0.5 * (jacobian[dim] + twin)
+            continue
+        energy = float((jacobian[dim, :, :2] ** 2).sum())
+        sign = float(load_atlas().mirror_sign[dim])
+        agreement = sign * float((jacobian[dim, :, :2] * twin[:, :2]).sum()) / max(energy, 1e-12)
+        if agreement > SYMMETRY_TO_SNAP:
+            out[dim] = 0.5 * (jacobian[dim] + sign * twin)
+    return out
+
+
+def _region_masks(jacobian: Doubles) -> Doubles:
+    """(63, 478) share of each dim's effect to keep: its own half of the face (upper or lower), its own eye."""
+    atlas = load_atlas()
+    canonical = canonical_in_head()
+
+    def energy(*regions: str) -> Doubles:
+        rows = np.concatenate([getattr(atlas, f"region_{name}") for name in regions])
+        return (jacobian[:, rows, :2] ** 2).sum(-1).mean(1)
+
+    lower, upper = energy("lips", "jaw", "cheeks"), energy("brows", "eyes", "iris")
+    share_lower = smoothstep((lower / (lower + upper + 1e-12) - 0.3) / 0.4)[:, None]
+    below = smoothstep((canonical[:, 1] + 0.05) / 0.28)
+    above = 1.0 - smoothstep((canonical[:, 1] + 0.10) / 0.23)
+    masks = share_lower * below + (1.0 - share_lower) * above
+    for dim in np.flatnonzero(atlas.mirror_dim != np.arange(N_EXP)):
+        eyes = [float((jacobian[dim, ring, :2] ** 2).sum()) for ring in eye_rings()]
+        sign = -1.0 if eyes[0] > eyes[1] else 1.0
+        masks[dim] *= smoothstep((sign * canonical[:, 0] + 0.06) / 0.16)
+    return masks
+
+
+def _iris_rotation(jacobian: Doubles) -> Doubles:
+    """(63, 2, 2) degrees per unit from the motion of each iris against its eye corners.
+
+    Eyes turn together, except for the dims that belong to one eye.
+    """
+    out = np.zeros((N_EXP, 2, 2))
+    for side, (ring, iris) in enumerate(zip(eye_rings(), IRIS_CENTRE, strict=True)):
+        motion = jacobian[:, iris, :2] - jacobian[:, ring[[0, 8]], :2].mean(1)
+        out[:, side] = np.degrees(motion / EYEBALL_RADIUS_IN_HEAD) * np.array([1.0, -1.0])
+    both = load_atlas().mirror_dim == np.arange(N_EXP)
+    out[both] = out[both].mean(1, keepdims=True)
+    return out
+
+
+def _free_lids(jacobian: Doubles) -> None:
+    """Lid margins keep the motion of their corners; the lid law opens and closes them."""
+    canonical = canonical_in_head()
+    for ring in eye_rings():
+        outer, inner = ring[0], ring[8]
+        along = (canonical[ring, 0] - canonical[outer, 0]) / (canonical[inner, 0] - canonical[outer, 0])
+        along = np.clip(along, 0.0, 1.0)[None, :, None]
+        jacobian[:, ring] = jacobian[:, [outer]] * (1 - along) + jacobian[:, [inner]] * along
+
+
+def _free_lips(jacobian: Doubles, usual_range: Doubles) -> None:
+    """Dims that do not open the mouth keep its lips together: both inner lips move by their mean."""
+    parting = jacobian[:, LIPS_LOWER, 1] - jacobian[:, LIPS_UPPER, 1]
+    middle = parting[:, 2:-2].mean(1) * usual_range
+    for dim in np.flatnonzero(np.abs(middle) < PARTING_TO_KEEP):
+        mean = 0.5 * (jacobian[dim, LIPS_UPPER] + jacobian[dim, LIPS_LOWER])
+        jacobian[dim, LIPS_UPPER] = mean
+        jacobian[dim, LIPS_LOWER] = mean
+
+
+def _left_share() -> Doubles:
+    x = canonical_in_head()[:, 0]
+    share = smoothstep(x / (2 * MIDLINE_WIDTH) + 0.5)
+    right, left = both_sides(np.arange(N_LANDMARKS))
+    return 0.5 * (share[right] + 1.0 - share[left])

@@ -1,0 +1,258 @@
+"""The mesh of one portrait: face, lash rings and the polar rings that carry hair, neck and background edge.
+
+Spaces: `px` is pixels of the picture at the handle's size (x right, y down, z away); `head` is the pose-normalised
+frame of the motion atlas, unit 1.0 = distance of the outer eye corners of its canonical mesh.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pipelines.motion.atlas import load_atlas
+from pipelines.portrait.topology import LIPS_INNER, N_LANDMARKS, OVAL
+from pipelines.render.mesh import anatomy
+from pipelines.render.mesh.anatomy import CHIN_TIP, FOREHEAD_TOP
+
+Doubles = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SEGMENTS = 2 * len(OVAL)
+RING_RADII = (1.07, 1.16, 1.27, 1.4, 1.56, 1.76, 2.0, 2.35, 2.8, 3.5, 4.6)
+LASH_WIDTH = 0.10
+"""Distance of the lash ring from the lid margin in eye widths, upper lid; lower lid and corners less."""
+NECK_PIVOT_IN_HEAD = np.array([0.0, 0.308, 0.927])
+"""The head turns about this point. On seven clips of LivePortrait's own motion this costs 0.3 % of the pupil distance
+against the origin of the keypoints; the hair outline stays put, which hides most disocclusion."""
+SILHOUETTE_DEPTH_IN_HEAD = np.array([0.0, -0.142, 0.870])
+BORDER_SHARE = 0.08
+"""Share of the picture over which motion fades out towards its border."""
+
+
+@dataclass(frozen=True)
+class HeadFrame:
+    """Similarity between head and picture: px = scale_px * (head @ rotation.T) + origin_px."""
+
+    scale_px: float
+    rotation: Doubles
+    """(3, 3)"""
+    origin_px: Doubles
+    """(3,)"""
+
+    def to_head(self, points_px: Doubles) -> Doubles:
+        """(..., 3) picture points in the head frame."""
+        return (points_px - self.origin_px) @ self.rotation / self.scale_px
+
+    def to_px(self, points_in_head: Doubles) -> Doubles:
+        """(..., 3) head points in the picture."""
+        return self.scale_px * (points_in_head @ self.rotation.T) + self.origin_px
+
+    @property
+    def yaw_deg(self) -> float:
+        """Turn of the face away from the camera, sign as in `Motion`."""
+        return float(np.degrees(np.arcsin(-np.clip(self.rotation[2, 0], -1, 1))))
+
+
+@dataclass(frozen=True)
+class MeshGeometry:
+    """The mesh at rest. Vertices: 478 landmarks, 16 lash vertices per eye, 36 oval midpoints, 11 rings of 72."""
+
+    size: int
+    """Side of the picture in px."""
+    frame: HeadFrame
+    landmarks: Doubles
+    """(478, 3) px"""
+    vertices: Doubles
+    """(V, 3) px"""
+    vertices_in_head: Doubles
+    """(V, 3)"""
+    triangles: NDArray[np.int32]
+    """(T, 3) with the hole triangles of eyes and mouth last: uncovered pixels would keep a stale map."""
+    n_skin_triangles: int
+    """The first triangles: skin of the face and lash rings, neither holes nor rings."""
+    n_face: int
+    """Vertices of the face proper, before the rings."""
+    lash_ids: Ints
+    """(2, 16) lash vertices per eye, in the order of `eye_rings()`."""
+    carriers: Ints
+    """(V, 2) landmarks whose mean expression displacement a vertex carries."""
+    carry: Doubles
+    """(V,) share 0..1 of that displacement: 1 on the face, fading to 0 outwards."""
+    follow: Doubles
+    """(V,) share 0..1 of the rigid head motion: 1 on the face, 0 on shoulders and far background."""
+    face_height_px: float
+    eye_rings: tuple[Ints, Ints]
+    """(16,) landmark ids per eye: outer corner, upper lid, inner corner, lower lid."""
+    lips_inner: Ints
+    """(20,) landmark ids of the inner lip contour."""
+
+    @property
+    def unit_px(self) -> float:
+        """Pixels per head unit (about 140 in a 512 crop)."""
+        return self.frame.scale_px
+
+
+def smoothstep(value: ArrayLike) -> Doubles:
+    """0..1 clamp with zero slope at both ends."""
+    t = np.clip(np.asarray(value, np.float64), 0.0, 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+def fit_head_frame(landmarks_px: Doubles) -> HeadFrame:
+    """Weighted similarity Procrustes of the stable vertices to the atlas' canonical mesh."""
+    weights = load_atlas().stable_weights.astype(np.float64)
+    weights = weights / weights.sum()
+    canonical, points = anatomy.canonical_in_head(), np.asarray(landmarks_px, np.float64)
+    mean_head, mean_px = weights @ canonical, weights @ points
+    centred = canonical - mean_head
+    u, singular, vt = np.linalg.svd((points - mean_px).T @ (weights[:, None] * centred))
+    signs = np.array([1.0, 1.0, np.sign(np.linalg.det(u @ vt))])
+    rotation = (u * signs) @ vt
+    scale = float((singular * signs).sum() / (weights @ (centred**2).sum(1)))
+    return HeadFrame(scale_px=scale, rotation=rotation, origin_px=mean_px - scale * rotation @ mean_head)
+
+
+def landmarks_at(landmarks_in_crop: ArrayLike, *, crop_size: int, size: int) -> Doubles:
+    """(478, 3) landmarks of the crop in pixels of the same picture at another size; pixel centres are integers."""
+    points = np.array(landmarks_in_crop, np.float64)
+    scale = size / crop_size
+    points[:, :2] = (points[:, :2] + 0.5) * scale - 0.5
+    points[:, 2] *= scale
+    return points
+
+
+@lru_cache(maxsize=1)
+def face_triangles() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """(T, 3) skin triangles and the triangles that fill the eye and lip openings."""
+    openings = [set(ring.tolist()) for ring in (*anatomy.eye_rings(), LIPS_INNER)]
+    triangles = load_atlas().mesh_triangles.astype(np.int32)
+    inside = np.array([any(set(t.tolist()) <= opening for opening in openings) for t in triangles])
+    return triangles[~inside], triangles[inside]
+
+
+def build_geometry(landmarks_px: Doubles, *, size: int) -> MeshGeometry:
+    """The whole mesh from (478, 3) landmarks in px of a square picture of `size`."""
+    points = np.asarray(landmarks_px, np.float64)
+    frame = fit_head_frame(points)
+    skin, holes = face_triangles()
+    rings = anatomy.eye_rings()
+    lashes = np.concatenate([_lash_ring(points[ring]) for ring in rings])
+    lash_ids = N_LANDMARKS + np.arange(32).reshape(2, 16)
+    skin = _insert_lashes(skin, rings=rings, lash_ids=lash_ids)
+    oval_next = np.roll(OVAL, -1)
+    midpoints = 0.5 * (points[OVAL] + points[oval_next])
+    oval_ids = np.empty(SEGMENTS, np.int64)
+    oval_ids[0::2], oval_ids[1::2] = OVAL, N_LANDMARKS + 32 + np.arange(len(OVAL))
+    face = np.concatenate([points, lashes, midpoints])
+    outer = _ring_vertices(face[oval_ids], frame=frame, points=points)
+    vertices = np.concatenate([face, outer.reshape(-1, 3)])
+    ring_triangles = _ring_triangles(oval_ids, first=len(face))
+    carriers = np.repeat(np.arange(len(vertices))[:, None], 2, axis=1)
+    for ring, ids in zip(rings, lash_ids, strict=True):
+        carriers[ids] = ring[:, None]
+    carriers[oval_ids[1::2]] = np.stack([OVAL, oval_next], 1)
+    carriers[len(face) :] = np.tile(carriers[oval_ids], (len(RING_RADII), 1))
+    outside_px = _distance_outside_oval(vertices, oval=points[OVAL])
+    height = float(np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2]))
+    carry = np.clip(1.0 - outside_px / (0.35 * height), 0.0, 1.0) ** 1.5
+    carry[: len(face)] = 1.0
+    return MeshGeometry(
+        size=size,
+        frame=frame,
+        landmarks=points,
+        vertices=vertices,
+        vertices_in_head=frame.to_head(vertices),
+        triangles=np.ascontiguousarray(np.concatenate([skin, ring_triangles, holes]).astype(np.int32)),
+        n_skin_triangles=len(skin),
+        n_face=len(face),
+        lash_ids=lash_ids,
+        carriers=carriers,
+        carry=carry,
+        follow=_follow_weights(vertices, points=points, outside_px=outside_px, n_face=len(face)),
+        face_height_px=height,
+        eye_rings=rings,
+        lips_inner=LIPS_INNER.astype(np.int64),
+    )
+
+
+def _lash_ring(ring_px: Doubles) -> Doubles:
+    """(16, 3) vertices just outside the lid margin; they follow the lid so that lashes do not stretch."""
+    centre = ring_px.mean(0)
+    tangent = np.roll(ring_px[:, :2], -1, 0) - np.roll(ring_px[:, :2], 1, 0)
+    normal = np.stack([tangent[:, 1], -tangent[:, 0]], 1)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True) + 1e-9
+    normal *= np.sign((normal * (ring_px[:, :2] - centre[:2])).sum(1))[:, None]
+    width = np.linalg.norm(ring_px[0, :2] - ring_px[8, :2])
+    distance = np.where(np.arange(16) < 9, LASH_WIDTH, 0.4 * LASH_WIDTH) * width
+    distance[[0, 8]] *= 0.7
+    lashes = ring_px.copy()
+    lashes[:, :2] += normal * distance[:, None]
+    return lashes
+
+
+def _insert_lashes(skin: NDArray[np.int32], *, rings: tuple[Ints, Ints], lash_ids: Ints) -> NDArray[np.int32]:
+    """Skin triangles that touched an eye ring now end at its lash ring; a strip joins the two."""
+    skin = skin.copy()
+    strips = []
+    for ring, ids in zip(rings, lash_ids, strict=True):
+        renamed = np.arange(N_LANDMARKS + 32)
+        renamed[ring] = ids
+        skin = renamed[skin]
+        inner_next, ids_next = np.roll(ring, -1), np.roll(ids, -1)
+        strips += [np.stack([ring, inner_next, ids_next], 1), np.stack([ring, ids_next, ids], 1)]
+    return np.concatenate([skin, *strips]).astype(np.int32)
+
+
+def _ring_vertices(oval_px: Doubles, *, frame: HeadFrame, points: Doubles) -> Doubles:
+    """(11, 72, 3) polar rings from the face oval outwards; their depth recedes to the silhouette plane."""
+    centre = 0.5 * (points[FOREHEAD_TOP, :2] + points[CHIN_TIP, :2])
+    half_height = 0.5 * np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2])
+    spokes = oval_px[:, :2] - centre
+    radius = np.linalg.norm(spokes, axis=1, keepdims=True)
+    direction = spokes / radius
+    z_silhouette = float(frame.to_px(SILHOUETTE_DEPTH_IN_HEAD)[2])
+    rings = []
+    for factor in RING_RADII:
+        circle = smoothstep((factor - 1.0) / 1.2)
+        xy = centre + direction * factor * (radius * (1 - circle) + half_height * circle)
+        recede = np.clip(np.linalg.norm(xy - oval_px[:, :2], axis=1) / (0.5624 * frame.scale_px), 0.0, 1.0)
+        z_oval = oval_px[:, 2]
+        rounded = z_silhouette + (z_oval - z_silhouette) * (1 - recede * recede)
+        straight = z_oval * (1 - recede) + z_silhouette * recede
+        rings.append(np.column_stack([xy, np.where(z_oval < z_silhouette, rounded, straight)]))
+    return np.stack(rings)
+
+
+def _ring_triangles(oval_ids: Ints, *, first: int) -> NDArray[np.int32]:
+    rows = [oval_ids, *(first + SEGMENTS * k + np.arange(SEGMENTS) for k in range(len(RING_RADII)))]
+    triangles = []
+    for inner, outer in pairwise(rows):
+        inner_next, outer_next = np.roll(inner, -1), np.roll(outer, -1)
+        triangles += [np.stack([inner, inner_next, outer_next], 1), np.stack([inner, outer_next, outer], 1)]
+    return np.concatenate(triangles).astype(np.int32)
+
+
+def _distance_outside_oval(vertices: Doubles, *, oval: Doubles) -> Doubles:
+    contour = oval[:, :2].astype(np.float32)
+    inside = [cv2.pointPolygonTest(contour, (float(x), float(y)), True) for x, y in vertices[:, :2]]
+    return np.maximum(-np.array(inside), 0.0)
+
+
+def _follow_weights(vertices: Doubles, *, points: Doubles, outside_px: Doubles, n_face: int) -> Doubles:
+    """1 above the chin, 0 half a face height below it; shoulders stay even where they rise beside the chin."""
+    top, chin = points[FOREHEAD_TOP, :2], points[CHIN_TIP, :2]
+    height = np.linalg.norm(top - chin)
+    up = (top - chin) / height
+    offset = vertices[:, :2] - chin
+    above_chin = offset @ up / height
+    aside = np.abs(offset @ np.array([-up[1], up[0]])) / height
+    follow = smoothstep((above_chin + 0.50) / 0.62)
+    follow *= 1 - smoothstep((0.22 - above_chin) / 0.35) * smoothstep((aside - 0.42) / 0.40)
+    follow = np.maximum(follow, 1 - smoothstep(outside_px / (0.42 * height)))
+    follow[:n_face] = 1.0
+    return follow

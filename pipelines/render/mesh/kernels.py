@@ -1,0 +1,323 @@
+"""Compiled inner loops of the mesh renderer; in a module of their own so that edits elsewhere keep the cache.
+
+Not parallel on purpose: numba's threading layer aborts when two Python threads enter it. The loops release the GIL
+instead, so several sessions render side by side. Rectangles are (top, bottom, left, right), half open.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numba as nb
+import numpy as np
+
+_FAR = 1e9
+_SNAP = 1e-3
+"""Map entries this near to their own pixel are that pixel: rest stays exact whatever rounding did."""
+
+
+@nb.njit(cache=True, nogil=True)
+def dirty_rect(posed, rest, gain, triangles, size, tolerance_px):
+    """Rectangle around all triangles with a vertex that moved or changed brightness; empty if none did."""
+    top, bottom, left, right = size, 0, size, 0
+    moved = np.empty(len(rest), np.bool_)
+    for v in range(len(rest)):
+        dx, dy = posed[v, 0] - rest[v, 0], posed[v, 1] - rest[v, 1]
+        moved[v] = abs(dx) > tolerance_px or abs(dy) > tolerance_px or abs(gain[v] - 1.0) > 0.002
+    for t in range(len(triangles)):
+        if not (moved[triangles[t, 0]] or moved[triangles[t, 1]] or moved[triangles[t, 2]]):
+            continue
+        for k in range(3):
+            v = triangles[t, k]
+            x0, x1 = min(posed[v, 0], rest[v, 0]), max(posed[v, 0], rest[v, 0])
+            y0, y1 = min(posed[v, 1], rest[v, 1]), max(posed[v, 1], rest[v, 1])
+            top, bottom = min(top, int(np.floor(y0))), max(bottom, int(np.ceil(y1)) + 1)
+            left, right = min(left, int(np.floor(x0))), max(right, int(np.ceil(x1)) + 1)
+    return max(top, 0), min(bottom, size), max(left, 0), min(right, size)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _span(a0, c0, a1, c1, a2, c2, left, right):
+    """First and last integer x where the three half planes a*x + c >= 0 hold."""
+    low, high = float(left), float(right - 1)
+    slack = 1e-4
+    for a, c in ((a0, c0), (a1, c1), (a2, c2)):
+        if a > 1e-12:
+            low = max(low, (-slack - c) / a)
+        elif a < -1e-12:
+            high = min(high, (-slack - c) / a)
+        elif c < -slack:
+            return 1, 0
+    return int(np.ceil(low)), int(np.floor(high))
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
+def raster_flow(posed, uv, gain, triangles, rect, map_x, map_y, gains, depth):
+    """Z-buffered raster of source coordinates and gain into full-resolution maps, inside `rect` only.
+
+    Args:
+        posed: (V, 3) float32 px, z away from the camera.
+        uv: (V, 2) float32 source px.
+        gain: (V,) float32.
+        map_x, map_y, gains, depth: (S, S) float32, written inside `rect`; uncovered pixels map to themselves.
+    """
+    top, bottom, left, right = rect
+    for y in range(top, bottom):
+        for x in range(left, right):
+            depth[y, x] = _FAR
+            map_x[y, x] = x
+            map_y[y, x] = y
+            gains[y, x] = 1.0
+    for t in range(len(triangles)):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ax, ay, az = float(posed[a, 0]), float(posed[a, 1]), float(posed[a, 2])
+        bx, by, bz = float(posed[b, 0]), float(posed[b, 1]), float(posed[b, 2])
+        cx, cy, cz = float(posed[c, 0]), float(posed[c, 1]), float(posed[c, 2])
+        first = max(int(np.ceil(min(ay, by, cy) - 0.001)), top)
+        last = min(int(np.floor(max(ay, by, cy) + 0.001)), bottom - 1)
+        if first > last or max(ax, bx, cx) < left or min(ax, bx, cx) > right - 1:
+            continue
+        area = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy)
+        if abs(area) < 1e-9:
+            continue
+        a0, b0 = (by - cy) / area, (cx - bx) / area
+        a1, b1 = (cy - ay) / area, (ax - cx) / area
+        ua, va = uv[a, 0] - uv[c, 0], uv[a, 1] - uv[c, 1]
+        ub, vb = uv[b, 0] - uv[c, 0], uv[b, 1] - uv[c, 1]
+        za, zb, ga, gb = az - cz, bz - cz, gain[a] - gain[c], gain[b] - gain[c]
+        ux, vx, zx, gx = a0 * ua + a1 * ub, a0 * va + a1 * vb, a0 * za + a1 * zb, a0 * ga + a1 * gb
+        for y in range(first, last + 1):
+            l0, l1 = b0 * (y - cy) - a0 * cx, b1 * (y - cy) - a1 * cx
+            start, stop = _span(a0, l0, a1, l1, -a0 - a1, 1.0 - l0 - l1, left, right)
+            l0, l1 = l0 + a0 * start, l1 + a1 * start
+            u, v = uv[c, 0] + l0 * ua + l1 * ub, uv[c, 1] + l0 * va + l1 * vb
+            z, g = cz + l0 * za + l1 * zb, gain[c] + l0 * ga + l1 * gb
+            for x in range(start, stop + 1):
+                if z < depth[y, x]:
+                    depth[y, x] = z
+                    map_x[y, x] = u
+                    map_y[y, x] = v
+                    gains[y, x] = g
+                u += ux
+                v += vx
+                z += zx
+                g += gx
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def fade_border(map_x, map_y, gains, rect, width):
+    """Fade motion and gain to nothing over `width` px at the border of the picture."""
+    top, bottom, left, right = rect
+    size = map_x.shape[0]
+    for y in range(top, bottom):
+        from_edge_y = min(y, size - 1 - y)
+        x = left
+        while x < right:
+            if from_edge_y >= width and x == width:
+                x = max(x, size - width)
+                if x >= right:
+                    break
+            t = min(from_edge_y, x, size - 1 - x) / width
+            if t < 1.0:
+                share = t * t * (3.0 - 2.0 * t)
+                map_x[y, x] = x + (map_x[y, x] - x) * share
+                map_y[y, x] = y + (map_y[y, x] - y) * share
+                gains[y, x] = 1.0 + (gains[y, x] - 1.0) * share
+            x += 1
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
+def compose(photo, foreground, background, map_x, map_y, gains, rect, out):
+    """out = warped premultiplied foreground * gain over the background, inside `rect`; bilinear in float32.
+
+    Args:
+        foreground: (S, S, 4) int16, colour times 16 and alpha times 4080.
+    """
+    top, bottom, left, right = rect
+    limit = photo.shape[0] - 1
+    edge = np.float32(limit)
+    sixteenth, alpha_one = np.float32(0.0625), np.float32(1.0 / 4080.0)
+    one, half, white, zero = np.float32(1.0), np.float32(0.5), np.float32(255.0), np.float32(0.0)
+    for y in range(top, bottom):
+        for x in range(left, right):
+            u, v, gain = map_x[y, x], map_y[y, x], gains[y, x]
+            if abs(u - x) < _SNAP and abs(v - y) < _SNAP and abs(gain - one) < _SNAP:
+                for c in range(3):
+                    out[y, x, c] = photo[y, x, c]
+                continue
+            u, v = min(max(u, zero), edge), min(max(v, zero), edge)
+            i, j = np.int32(u), np.int32(v)
+            fx, fy = u - np.float32(i), v - np.float32(j)
+            i1, j1 = min(i + 1, limit), min(j + 1, limit)
+            w11 = fx * fy
+            w10, w01 = fy - w11, fx - w11
+            w00 = one - fx - w10
+            alpha = (
+                foreground[j, i, 3] * w00
+                + foreground[j, i1, 3] * w01
+                + foreground[j1, i, 3] * w10
+                + foreground[j1, i1, 3] * w11
+            )
+            see_through = one - alpha * alpha_one
+            gain *= sixteenth
+            for c in range(3):
+                colour = (
+                    foreground[j, i, c] * w00
+                    + foreground[j, i1, c] * w01
+                    + foreground[j1, i, c] * w10
+                    + foreground[j1, i1, c] * w11
+                )
+                value = colour * gain + background[y, x, c] * see_through + half
+                out[y, x, c] = np.uint8(np.int32(min(white, max(zero, value))))
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
+def vertex_normals(vertices, triangles, count, normals):
+    """(V, 3) unit normals towards the camera from the first `count` triangles, written to `normals`."""
+    normals[:] = 0.0
+    for t in range(count):
+        a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
+        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in range(3):
+            v = triangles[t, k]
+            normals[v, 0] += nx
+            normals[v, 1] += ny
+            normals[v, 2] += nz
+    for v in range(len(normals)):
+        x, y, z = normals[v, 0], normals[v, 1], normals[v, 2]
+        length = np.sqrt(x * x + y * y + z * z) + 1e-9
+        if z > 0.0:
+            length = -length
+        normals[v, 0] = x / length
+        normals[v, 1] = y / length
+        normals[v, 2] = z / length
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
+def project(head, rotation, pivot, scale_px, camera, centre, shift, follow, rest, out):
+    """Turn, scale and project head-frame vertices about the pivot, then blend with rest by `follow`.
+
+    Args:
+        camera: distance in px from the camera to the pivot plane; `centre` is the pivot in px.
+        out: (V, 3) float32 px.
+    """
+    for v in range(len(head)):
+        x, y, z = head[v, 0] - pivot[0], head[v, 1] - pivot[1], head[v, 2] - pivot[2]
+        px = scale_px * (rotation[0, 0] * x + rotation[0, 1] * y + rotation[0, 2] * z)
+        py = scale_px * (rotation[1, 0] * x + rotation[1, 1] * y + rotation[1, 2] * z)
+        pz = scale_px * (rotation[2, 0] * x + rotation[2, 1] * y + rotation[2, 2] * z)
+        perspective = (camera + rest[v, 2] - centre[2]) / (camera + pz)
+        to_x = px * perspective + centre[0] + shift[0]
+        to_y = py * perspective + centre[1] + shift[1]
+        out[v, 0] = rest[v, 0] + (to_x - rest[v, 0]) * follow[v]
+        out[v, 1] = rest[v, 1] + (to_y - rest[v, 1]) * follow[v]
+        out[v, 2] = pz + centre[2]
+
+
+@nb.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
+def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, rounds, scratch):
+    """Smooth displacements where a triangle would fold or collapse, until every area ratio is at least `floor`.
+
+    Each round replaces the displacement of the corners of bad triangles by the mean over their neighbours; constant
+    displacement folds nothing, so this converges. What is left after `rounds` is scaled down as a whole.
+
+    Args:
+        rest, displacement: (V, 3) in the head frame; the area is that of the frontal view.
+        watched: (T,) bool, triangles that face the camera at rest.
+        neighbours, starts: adjacency in compressed rows.
+        scratch: (V, 3) float64.
+
+    Returns:
+        Number of rounds used.
+    """
+    for used in range(rounds + 24):
+        bad = np.zeros(len(rest), np.bool_)
+        any_bad = False
+        for t in range(len(triangles)):
+            if not watched[t]:
+                continue
+            a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            ux, uy = rest[b, 0] - rest[a, 0], rest[b, 1] - rest[a, 1]
+            vx, vy = rest[c, 0] - rest[a, 0], rest[c, 1] - rest[a, 1]
+            before = ux * vy - uy * vx
+            ux += displacement[b, 0] - displacement[a, 0]
+            uy += displacement[b, 1] - displacement[a, 1]
+            vx += displacement[c, 0] - displacement[a, 0]
+            vy += displacement[c, 1] - displacement[a, 1]
+            if (ux * vy - uy * vx) / before < floor:
+                bad[a] = bad[b] = bad[c] = True
+                any_bad = True
+        if not any_bad:
+            return used
+        if used >= rounds:
+            displacement *= 0.85
+            continue
+        scratch[:] = displacement
+        for v in range(len(rest)):
+            if not bad[v]:
+                continue
+            first, last = starts[v], starts[v + 1]
+            for k in range(3):
+                total = 0.0
+                for n in range(first, last):
+                    total += scratch[neighbours[n], k]
+                displacement[v, k] = 0.3 * scratch[v, k] + 0.7 * total / (last - first)
+    return rounds + 24
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
+def blend_over(out, colour, alpha, gain):
+    """out = colour * gain over out by (h, w) `alpha`, in place.
+
+    Args:
+        out, colour: (h, w, 3) uint8.
+        gain: (3,) float32.
+    """
+    half, white = np.float32(0.5), np.float32(255.0)
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            a = alpha[y, x]
+            if a <= 0.0:
+                continue
+            for c in range(3):
+                value = min(white, colour[y, x, c] * gain[c])
+                out[y, x, c] = np.uint8(out[y, x, c] + (value - out[y, x, c]) * a + half)
+
+
+def warm_up(progress: Callable[[float, str], None] | None = None) -> None:
+    """Compile (or load from the cache) every kernel on a tiny problem.
+
+    Args:
+        progress: called with the share done and a sentence after every kernel.
+    """
+    size = 8
+    points = np.array([[0, 0, 0], [7, 0, 0], [0, 7, 0], [7, 7, 0]], np.float64)
+    posed, uv = (points + 0.25).astype(np.float32), points[:, :2].astype(np.float32)
+    gain, follow = np.ones(4, np.float32), np.ones(4)
+    triangles = np.array([[0, 1, 2], [1, 3, 2]], np.int32)
+    maps = [np.zeros((size, size), np.float32) for _ in range(4)]
+    photo, foreground = np.zeros((size, size, 3), np.uint8), np.zeros((size, size, 4), np.int16)
+    rect, eye, zero = (0, size, 0, size), np.eye(3), np.zeros(3)
+    neighbours, starts = np.array([1, 2, 0, 2, 0, 1, 1, 2]), np.array([0, 2, 4, 6, 8])
+    steps: tuple[tuple[str, Callable[[], object]], ...] = (
+        ("pose", lambda: project(points, eye, zero, 1.0, 9.0, zero, zero[:2], follow, points, posed.copy())),
+        (
+            "folds",
+            lambda: unfold(points, points * 0, triangles, np.ones(2, bool), neighbours, starts, 0.2, 1, points * 0),
+        ),
+        ("normals", lambda: vertex_normals(posed, triangles, 2, np.empty((4, 3)))),
+        ("moved area", lambda: dirty_rect(posed, points, gain, triangles, size, 0.01)),
+        ("raster", lambda: raster_flow(posed, uv, gain, triangles, rect, *maps)),
+        ("border", lambda: fade_border(maps[0], maps[1], maps[2], rect, 1)),
+        (
+            "cheek",
+            lambda: blend_over(photo.copy()[0:4, 0:4], photo[0:4, 0:4].copy(), maps[3][0:4, 0:4].copy(), gain[:3]),
+        ),
+        ("composite", lambda: compose(photo, foreground, photo, maps[0], maps[1], maps[2], rect, photo.copy())),
+    )
+    for index, (name, step) in enumerate(steps, start=1):
+        step()
+        if progress is not None:
+            progress(index / len(steps), f"Preparing the renderer: {name}")

@@ -1,0 +1,262 @@
+"""From a difference of motion to vertices: the 63 dims, the lid law, closed lips, head rotation."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.motion.eyes import lid_closure
+from pipelines.motion.space import N_EXP, Motion, rotation_matrix
+from pipelines.portrait.topology import N_LANDMARKS
+from pipelines.render.mesh.anatomy import (
+    CHIN,
+    LID_LOWER,
+    LID_ROWS_ABOVE_RIGHT,
+    LID_ROWS_BELOW_RIGHT,
+    LID_UPPER,
+    LIPS_LOWER,
+    LIPS_UPPER,
+    both_sides,
+)
+from pipelines.render.mesh.basis import local_fields, motion_basis
+from pipelines.render.mesh.geometry import NECK_PIVOT_IN_HEAD, MeshGeometry, face_triangles
+from pipelines.render.mesh.kernels import project, unfold
+from pipelines.render.mesh.posed import PosedMesh
+
+Doubles = NDArray[np.float64]
+
+CAMERA_DISTANCE_IN_HEAD = 6.75
+"""60 cm."""
+UPPER_LID_SHARE = 0.9
+"""Share of a blink done by the upper lid."""
+LINEAR_REACH, EXTRA_REACH = 0.22, 0.22
+"""Displacement in head units up to which the atlas is linear, and how much more it can ever become."""
+AREA_FLOOR = 0.12
+"""No skin triangle shrinks below this share of its area, seen from the front."""
+UNFOLD_ROUNDS = 24
+LIP_REACH = 0.045
+"""Height in head units over which a lip follows its inner edge when the two lips meet."""
+MAX_GAZE_DEG = 40.0
+
+
+class FaceRig:
+    """Moves one portrait's mesh. Buffers are reused from frame to frame: not for two threads at once."""
+
+    def __init__(self, geometry: MeshGeometry, source: Motion) -> None:
+        self._geometry = geometry
+        self._source = source
+        self._basis = motion_basis()
+        local = np.array(self._basis.local)
+        local_weight = np.where(np.arange(len(geometry.vertices)) < geometry.n_face, 1.0, geometry.follow)
+        self._local_dims = local
+        self._local = local_fields(geometry.vertices_in_head, self._basis.local) * local_weight[:, None]
+        self._local_left = _left_share(geometry.vertices_in_head)[:, None]
+        head = geometry.vertices_in_head[:N_LANDMARKS]
+        self._lids = tuple(_LidRows(head, geometry, side=side) for side in range(2))
+        self._lips = _LipStop(head)
+        skin, _ = face_triangles()
+        self._skin, self._watched = skin, _facing(geometry, skin)
+        self._neighbours, self._starts = _adjacency(skin)
+        self._scratch = np.empty((N_LANDMARKS, 3))
+        self._posed = np.empty((len(geometry.vertices), 3), np.float32)
+        self._rigid = np.empty((N_LANDMARKS, 3), np.float32)
+
+    def pose(self, motion: Motion) -> PosedMesh:
+        """The mesh under one frame of motion; what counts is its difference from the source motion."""
+        source = self._source
+        exp = (motion.exp[0] - source.exp[0]).astype(np.float64).ravel()
+        side = (motion.side[0] - source.side[0]).astype(np.float64).ravel()
+        right, left = exp - side, exp + side
+        closure = lid_closure(right, left)
+        gaze = (motion.gaze_deg[0] - source.gaze_deg[0]).astype(np.float64)
+        gaze[0] += np.tensordot(right, self._basis.iris[:, 0], 1)
+        gaze[1] += np.tensordot(left, self._basis.iris[:, 1], 1)
+        rotation, scale, shift = self._rigid_difference(motion)
+        still = not (exp.any() or side.any())
+        displacement = np.zeros((N_LANDMARKS, 3)) if still else self.displace(right, left, closure=closure)
+        geometry = self._geometry
+        head = geometry.vertices_in_head
+        if still and not shift.any() and scale == 1.0 and np.array_equal(rotation, np.eye(3)):
+            self._posed[:] = geometry.vertices
+            self._rigid[:] = geometry.landmarks
+        else:
+            carried = head if still else head + self._carry(displacement, right, left)
+            self._project(carried, rotation, scale, shift, self._posed)
+            self._project(head[:N_LANDMARKS], rotation, scale, shift, self._rigid)
+        return PosedMesh(
+            vertices=self._posed,
+            rigid=self._rigid[:, :2],
+            gaze_deg=np.clip(gaze, -MAX_GAZE_DEG, MAX_GAZE_DEG).astype(np.float32),
+            lid_closure=closure.astype(np.float32),
+            jaw_drop=float(displacement[CHIN, 1].mean()),
+            moved=bool(gaze.any() or not np.array_equal(self._posed, geometry.vertices.astype(np.float32))),
+        )
+
+    def displace(self, right: Doubles, left: Doubles, *, closure: Doubles) -> Doubles:
+        """(478, 3) displacement of the landmarks in the head frame.
+
+        Args:
+            right, left: (63,) expression difference of each half of the face.
+            closure: (2,) lid closure, see `pipelines.motion.eyes`.
+        """
+        basis = self._basis
+        flat = basis.landmarks.reshape(N_EXP, -1)
+        moved = (right @ flat).reshape(N_LANDMARKS, 3)
+        if not np.array_equal(right, left):
+            moved += ((left - right) @ flat).reshape(N_LANDMARKS, 3) * basis.left_share[:, None]
+        _soften(moved)
+        self._lips.apply(moved)
+        for lid, closed in zip(self._lids, closure, strict=True):
+            lid.apply(moved, float(closed))
+        head = self._geometry.vertices_in_head[:N_LANDMARKS]
+        used = unfold(
+            head,
+            moved,
+            self._skin,
+            self._watched,
+            self._neighbours,
+            self._starts,
+            AREA_FLOOR,
+            UNFOLD_ROUNDS,
+            self._scratch,
+        )
+        if used:
+            self._lips.apply(moved)
+            for lid, closed in zip(self._lids, closure, strict=True):
+                lid.meet(moved, float(closed))
+        return moved
+
+    def _carry(self, displacement: Doubles, right: Doubles, left: Doubles) -> Doubles:
+        """(V, 3) displacement of all vertices: lashes with their lid, rings with the oval, local fields added."""
+        geometry = self._geometry
+        carriers = geometry.carriers
+        carried = 0.5 * (displacement[carriers[:, 0]] + displacement[carriers[:, 1]]) * geometry.carry[:, None]
+        local_right, local_left = right[self._local_dims], left[self._local_dims]
+        if local_right.any() or local_left.any():
+            field = np.tensordot(local_right, self._local, 1)
+            if not np.array_equal(local_right, local_left):
+                field += np.tensordot(local_left - local_right, self._local, 1) * self._local_left
+            _soften(field)
+            carried += field
+        return carried
+
+    def _rigid_difference(self, motion: Motion) -> tuple[Doubles, float, Doubles]:
+        """Rotation driven * source^T, scale ratio and shift in px."""
+        source = self._source
+        angles = [(m.pitch_deg[0], m.yaw_deg[0], m.roll_deg[0]) for m in (motion, source)]
+        turned = angles[0] != angles[1]
+        rotation = rotation_matrix(*angles[0]).T @ rotation_matrix(*angles[1]) if turned else np.eye(3)
+        scale = float(motion.scale[0] / source.scale[0])
+        shift = (motion.t[0, :2] - source.t[0, :2]).astype(np.float64) * (0.5 * self._geometry.size)
+        return rotation, scale, shift
+
+    def _project(
+        self, head: Doubles, rotation: Doubles, scale: float, shift: Doubles, out: NDArray[np.float32]
+    ) -> None:
+        geometry, frame = self._geometry, self._geometry.frame
+        project(
+            head,
+            rotation @ frame.rotation,
+            NECK_PIVOT_IN_HEAD,
+            frame.scale_px * scale,
+            CAMERA_DISTANCE_IN_HEAD * frame.scale_px,
+            frame.to_px(NECK_PIVOT_IN_HEAD),
+            shift,
+            geometry.follow,
+            geometry.vertices,
+            out,
+        )
+
+
+class _LidRows:
+    """One eye's lids and the skin rows that follow them."""
+
+    def __init__(self, head: Doubles, geometry: MeshGeometry, *, side: int) -> None:
+        ring = geometry.eye_rings[side]
+        self._upper, self._lower = ring[LID_UPPER], ring[LID_LOWER]
+        self._gap = head[self._lower] - head[self._upper]
+        self._above = [(both_sides(row)[side], share) for row, share in LID_ROWS_ABOVE_RIGHT]
+        self._below = [(both_sides(row)[side], share) for row, share in LID_ROWS_BELOW_RIGHT]
+
+    def apply(self, displacement: Doubles, closure: float) -> None:
+        """Close by a share of the rest gap; the skin above and below follows."""
+        if closure == 0.0:
+            return
+        down = UPPER_LID_SHARE * closure * self._gap
+        up = -(1.0 - UPPER_LID_SHARE) * closure * self._gap
+        displacement[self._upper] += down
+        displacement[self._lower] += up
+        for row, share in self._above:
+            displacement[row] += share * down
+        for row, share in self._below:
+            displacement[row] += share * up
+
+    def meet(self, displacement: Doubles, closure: float) -> None:
+        """Set the gap that the closure asks for after the skin was smoothed."""
+        gap = self._gap + displacement[self._lower] - displacement[self._upper]
+        miss = gap - (1.0 - closure) * self._gap
+        displacement[self._upper] += UPPER_LID_SHARE * miss
+        displacement[self._lower] -= (1.0 - UPPER_LID_SHARE) * miss
+
+
+class _LipStop:
+    """Lips meet but never cross: a gap below the smaller of rest and zero pushes both back."""
+
+    def __init__(self, head: Doubles) -> None:
+        self._gap = head[LIPS_LOWER, 1] - head[LIPS_UPPER, 1]
+        self._least = np.minimum(self._gap, 0.0)
+        self._upper = self._followers(head, LIPS_UPPER, sign=-1.0)
+        self._lower = self._followers(head, LIPS_LOWER, sign=1.0)
+
+    @staticmethod
+    def _followers(head: Doubles, row: NDArray, *, sign: float) -> Doubles:
+        """(478, 9) weights by which vertices behind an inner lip move with it; the inner lip itself with weight 1."""
+        offset = head[:, None, :2] - head[row][None, :, :2]
+        width = np.abs(np.diff(head[row, 0])).mean()
+        across = np.clip(1.0 - np.abs(offset[..., 0]) / width, 0.0, 1.0)
+        behind = sign * offset[..., 1]
+        along = np.exp(-0.5 * (behind / LIP_REACH) ** 2) * (behind > 0.0)
+        along *= np.abs(head[:, None, 2] - head[row][None, :, 2]) < 0.2
+        weights = across * along
+        weights[LIPS_UPPER] = 0.0
+        weights[LIPS_LOWER] = 0.0
+        weights[row, np.arange(len(row))] = 1.0
+        return weights
+
+    def apply(self, displacement: Doubles) -> None:
+        gap = self._gap + displacement[LIPS_LOWER, 1] - displacement[LIPS_UPPER, 1]
+        lack = np.maximum(self._least - gap, 0.0)
+        if lack.any():
+            displacement[:, 1] += self._lower @ (0.5 * lack) - self._upper @ (0.5 * lack)
+
+
+def _soften(displacement: Doubles) -> None:
+    """Bend displacements beyond the measured range towards a finite reach, direction kept."""
+    length = np.sqrt((displacement**2).sum(-1))
+    far = length > LINEAR_REACH
+    if far.any():
+        over = length[far] - LINEAR_REACH
+        limited = LINEAR_REACH + EXTRA_REACH * (1.0 - np.exp(-over / EXTRA_REACH))
+        displacement[far] *= (limited / length[far])[:, None]
+
+
+def _left_share(head: Doubles) -> Doubles:
+    basis_x = np.clip(head[:, 0] / 0.32 + 0.5, 0.0, 1.0)
+    return basis_x * basis_x * (3.0 - 2.0 * basis_x)
+
+
+def _facing(geometry: MeshGeometry, triangles: NDArray[np.int32]) -> NDArray[np.bool_]:
+    """(T,) triangles with a sound frontal area at rest, the ones worth protecting against folds."""
+    corners = geometry.vertices_in_head[triangles]
+    normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    length = np.linalg.norm(normal, axis=1)
+    side = np.sign(np.median(normal[:, 2]))
+    return side * normal[:, 2] > 0.15 * length
+
+
+def _adjacency(triangles: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Neighbours of every landmark in compressed rows."""
+    edges = np.concatenate([triangles[:, [a, b]] for a, b in ((0, 1), (1, 2), (2, 0))]).astype(np.int64)
+    edges = np.unique(np.concatenate([edges, edges[:, ::-1]]), axis=0)
+    starts = np.searchsorted(edges[:, 0], np.arange(N_LANDMARKS + 1))
+    return np.ascontiguousarray(edges[:, 1]), starts.astype(np.int64)

@@ -1,0 +1,211 @@
+"""Pixel loops of the eye, lid and mouth layers.
+
+Kept in a module of their own so that editing a layer does not recompile them. All pictures are RGB; every loop
+covers one pixel box `(x0, y0, x1, y1)` and allocates nothing that grows with it.
+"""
+
+from __future__ import annotations
+
+import numba as nb
+import numpy as np
+
+SCLERA, IRIS, ALPHA, GLINT, UPPER, LOWER, UPPER_CLEAN, LOWER_CLEAN = 0, 3, 6, 7, 10, 14, 18, 21
+EYE_CHANNELS = 24
+
+
+@nb.njit(cache=True, nogil=True)
+def fill_curve(points, u_first, u_step, outward, curve):
+    """Sample the polyline `points` (n, 2) of (u, v), left to right, into `curve`; outside it leaves the opening.
+
+    `outward` is +1 when the curve should fall below the other one beyond the corners (lower edge: v shrinks), -1 else.
+    """
+    n = points.shape[0]
+    place = 0
+    for i in range(curve.shape[0]):
+        u = u_first + i * u_step
+        if u <= points[0, 0]:
+            curve[i] = points[0, 1] - outward * 0.7 * (points[0, 0] - u)
+        elif u >= points[n - 1, 0]:
+            curve[i] = points[n - 1, 1] - outward * 0.7 * (u - points[n - 1, 0])
+        else:
+            while place < n - 2 and points[place + 1, 0] < u:
+                place += 1
+            span = points[place + 1, 0] - points[place, 0]
+            t = 0.0 if span < 1e-6 else min(max((u - points[place, 0]) / span, 0.0), 1.0)
+            curve[i] = points[place, 1] + t * (points[place + 1, 1] - points[place, 1])
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _at(curve, position):
+    i = int(position)
+    if position <= 0.0:
+        return curve[0]
+    if i >= curve.shape[0] - 1:
+        return curve[curve.shape[0] - 1]
+    return curve[i] + (position - i) * (curve[i + 1] - curve[i])
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _sample(layers, x, y, first, count, into):
+    """Bilinear look-up of `count` channels, edges replicated."""
+    h, w = layers.shape[0], layers.shape[1]
+    x = min(max(x, 0.0), w - 1.0)
+    y = min(max(y, 0.0), h - 1.0)
+    i, j = int(x), int(y)
+    fx, fy = np.float32(x - i), np.float32(y - j)
+    i1, j1 = min(i + 1, w - 1), min(j + 1, h - 1)
+    for c in range(count):
+        top = layers[j, i, first + c] + fx * (layers[j, i1, first + c] - layers[j, i, first + c])
+        low = layers[j1, i, first + c] + fx * (layers[j1, i1, first + c] - layers[j1, i, first + c])
+        into[c] = top + fy * (low - top)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _roi(roi_from_uv, u, v):
+    x = roi_from_uv[0, 0] * u + roi_from_uv[0, 1] * v + roi_from_uv[0, 2]
+    y = roi_from_uv[1, 0] * u + roi_from_uv[1, 1] * v + roi_from_uv[1, 2]
+    return x, y
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _smooth(t):
+    t = min(max(t, 0.0), 1.0)
+    return t * t * (3.0 - 2.0 * t)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _byte(value):
+    return np.uint8(min(max(value + 0.5, 0.0), 255.0))
+
+
+@nb.njit(cache=True, nogil=True)
+def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, layers, ball, turn, shade):
+    """Eyeball behind the lids, and the lids' own rims.
+
+    Args:
+        grid: (u_first, u_step, output px per source px).
+        layers: (h, w, EYE_CHANNELS) of the source region.
+        ball: eyeball centre u, v, radius, and the resting iris centre from there; source px.
+        turn: (3, 3) rotation of the eyeball.
+        shade: (depth, reach px, reveal, looked_away, overlap px): shadow under a lowered upper lid, share of cover,
+            how far the rims are replaced by ones without traces of the iris, and how far they reach over the skin.
+    """
+    x0, y0, x1, y1 = box
+    sclera, iris, glint = np.empty(3, np.float32), np.empty(4, np.float32), np.empty(3, np.float32)
+    above, below, spare = np.empty(4, np.float32), np.empty(4, np.float32), np.empty(3, np.float32)
+    u_first, u_step, scale = grid
+    radius = ball[2]
+    rest = np.sqrt(max(radius * radius - ball[3] * ball[3] - ball[4] * ball[4], 0.0))
+    glint_u = 0.5 * (turn[0, 0] * ball[3] + turn[0, 1] * ball[4] - turn[0, 2] * rest - ball[3])
+    glint_v = 0.5 * (turn[1, 0] * ball[3] + turn[1, 1] * ball[4] - turn[1, 2] * rest - ball[4])
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            u = uv_from_out[0, 0] * x + uv_from_out[0, 1] * y + uv_from_out[0, 2]
+            v = uv_from_out[1, 0] * x + uv_from_out[1, 1] * y + uv_from_out[1, 2]
+            place = (u - u_first) / u_step
+            upper, lower = _at(curves[0], place), _at(curves[1], place)
+            inside = min(v - upper, lower - v)
+            cover = min(max(inside * scale + 0.4, 0.0), 1.0)
+            if shade[3] > 0.0:
+                cover = max(cover, shade[3] * _smooth(1.0 + 1.4 * inside / shade[4]))
+            cover *= shade[2]
+            if cover <= 0.0:
+                continue
+            xs, ys = _roi(roi_from_uv, u, v)
+            _sample(layers, xs, ys, SCLERA, 3, sclera)
+            iris[0] = iris[1] = iris[2] = iris[3] = 0.0
+            pu, pv = u - ball[0], v - ball[1]
+            square = pu * pu + pv * pv
+            if square < 0.98 * radius * radius:
+                pz = -np.sqrt(radius * radius - square)
+                su = turn[0, 0] * pu + turn[1, 0] * pv + turn[2, 0] * pz + ball[0]
+                sv = turn[0, 1] * pu + turn[1, 1] * pv + turn[2, 1] * pz + ball[1]
+                sz = turn[0, 2] * pu + turn[1, 2] * pv + turn[2, 2] * pz
+                if sz < 0.0:
+                    xs, ys = _roi(roi_from_uv, su, sv)
+                    _sample(layers, xs, ys, IRIS, 4, iris)
+            xs, ys = _roi(roi_from_uv, u - glint_u, v - glint_v)
+            _sample(layers, xs, ys, GLINT, 3, glint)
+            xs, ys = _roi(roi_from_uv, u, v - upper + _at(source_curves[0], place))
+            _sample(layers, xs, ys, UPPER, 4, above)
+            if shade[3] > 0.0:
+                _sample(layers, xs, ys, UPPER_CLEAN, 3, spare)
+                for c in range(3):
+                    above[c] += shade[3] * (spare[c] - above[c])
+            xs, ys = _roi(roi_from_uv, u, v - lower + _at(source_curves[1], place))
+            _sample(layers, xs, ys, LOWER, 4, below)
+            if shade[3] > 0.0:
+                _sample(layers, xs, ys, LOWER_CLEAN, 3, spare)
+                for c in range(3):
+                    below[c] += shade[3] * (spare[c] - below[c])
+            lids = above[3] + below[3]
+            seen, norm = max(1.0 - lids, 0.0), 1.0 / max(lids, 1.0)
+            dark = 1.0 - shade[0] * np.exp(-max(v - upper, 0.0) / shade[1])
+            for c in range(3):
+                ball_light = (sclera[c] * (1.0 - iris[3]) + iris[c] + glint[c]) * dark
+                value = min(max(ball_light * seen + (above[c] + below[c]) * norm, 0.0), 255.0)
+                out[y, x, c] = _byte(out[y, x, c] * (1.0 - cover) + value * cover)
+
+
+@nb.njit(cache=True, nogil=True)
+def add_through_flow(out, box, map_x, map_y, origin, delta, grain, grain_from_out, amount):
+    """Add `amount` of a source-space correction wherever the warp shows that source region.
+
+    Args:
+        delta: (h, w, 4) RGB change and the share 0..1 of `grain` that goes with it.
+        origin: picture x, y of the first pixel of `delta`.
+        grain: (gh, gw, 3) noise that follows the head and is not stretched with the skin.
+        grain_from_out: (2, 3) affine from output pixels to pixels of `grain`.
+    """
+    x0, y0, x1, y1 = box
+    h, w = delta.shape[0], delta.shape[1]
+    value, noise = np.empty(4, np.float32), np.empty(3, np.float32)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            xs, ys = map_x[y, x] - origin[0], map_y[y, x] - origin[1]
+            if xs <= 0.0 or ys <= 0.0 or xs >= w - 1 or ys >= h - 1:
+                continue
+            _sample(delta, xs, ys, 0, 4, value)
+            if value[3] <= 0.0 and value[0] == 0.0 and value[1] == 0.0 and value[2] == 0.0:
+                continue
+            gx, gy = _roi(grain_from_out, x, y)
+            _sample(grain, gx, gy, 0, 3, noise)
+            for c in range(3):
+                out[y, x, c] = _byte(out[y, x, c] + amount * (value[c] + value[3] * noise[c]))
+
+
+@nb.njit(cache=True, nogil=True)
+def draw_lash_line(out, box, uv_from_out, curves, grid, ends, colour, amount, thickness):
+    """Dark line along the upper lid margin with a soft fall of lashes below it.
+
+    Args:
+        ends: (u of the left corner, u of the right corner, +1 if the outer corner is the right one else -1).
+        colour: (3,) of the lashes.
+        thickness: half width of the line, source px.
+    """
+    x0, y0, x1, y1 = box
+    u_first, u_step, _ = grid
+    middle, half = (ends[0] + ends[1]) / 2, max((ends[1] - ends[0]) / 2, 1e-3)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            u = uv_from_out[0, 0] * x + uv_from_out[0, 1] * y + uv_from_out[0, 2]
+            v = uv_from_out[1, 0] * x + uv_from_out[1, 1] * y + uv_from_out[1, 2]
+            along = (u - middle) / half
+            if along < -1.1 or along > 1.1:
+                continue
+            outer = 0.5 + 0.5 * along * ends[2]
+            taper = _smooth((1.08 - abs(along)) / 0.45) * (0.55 + 0.45 * _smooth(outer * 1.4))
+            if taper <= 0.0:
+                continue
+            t = (
+                v - 0.5 * (_at(curves[0], (u - u_first) / u_step) + _at(curves[1], (u - u_first) / u_step))
+            ) / thickness
+            t -= 0.3
+            tail = 0.75 * np.exp(-0.9 * t * t) + 0.25 * np.exp(-0.16 * t * t)
+            line = np.exp(-1.6 * t * t) if t < 0.0 else tail
+            alpha = amount * taper * line
+            if alpha < 0.004:
+                continue
+            for c in range(3):
+                value = np.float32(out[y, x, c])
+                out[y, x, c] = _byte(value + (min(value, colour[c]) - value) * alpha)

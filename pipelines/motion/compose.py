@@ -9,6 +9,7 @@ the limits come after them because they bound what is reached, not what was aske
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,10 +28,10 @@ from pipelines.motion.eyes import (
     lid_drive,
 )
 from pipelines.motion.limits import bounds, clamp_edit, dim_bounds
-from pipelines.motion.regions import GAZE, HEAD, REGION_SLOTS, dim_weights, region_weights
+from pipelines.motion.regions import GAZE, HEAD, N_REGIONS, REGION_SLOTS, dim_weights, region_weights
 from pipelines.motion.space import N_EXP, Motion
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
 Index = NDArray[np.intp]
 
 GAZE_PER_TURN = 1.0
@@ -128,8 +129,10 @@ class Expression:
     """The same after them."""
 
 
-def compose_expression(source: Motion, base: Motion, vectors: Array, ratio: Array) -> Expression:
-    """Expression part of `compose`, with what the limits kept."""
+def compose_expression(
+    source: Motion, base: Motion, vectors: Array, ratio: Array, *, weights: tuple[Array, Array] | None
+) -> Expression:
+    """Expression part of `compose`, with what the limits kept; `weights` of the regions, None where all are 1."""
     shape = (-1, N_EXP)
     source_exp, source_side = source.exp.reshape(shape), source.side.reshape(shape)
     base_exp, base_side = base.exp.reshape(shape), base.side.reshape(shape)
@@ -138,8 +141,8 @@ def compose_expression(source: Motion, base: Motion, vectors: Array, ratio: Arra
     if (vectors[..., RATIO_SLOTS] >= 0).any():
         edit_exp = edit_exp + _solve_ratio(vectors, ratio, driven_exp + edit_exp, driven_side + edit_side)
 
-    if (vectors[..., REGION_SLOTS] != 1).any():
-        right, left = dim_weights(*region_weights(vectors))
+    if weights is not None:
+        right, left = dim_weights(*weights)
         mean, half = _HALF * (right + left), _HALF * (left - right)
         whole = (mean == 1) & (half == 0)
         driven_exp, driven_side = mean * driven_exp + half * driven_side, mean * driven_side + half * driven_exp
@@ -152,7 +155,10 @@ def compose_expression(source: Motion, base: Motion, vectors: Array, ratio: Arra
     low, high = dim_bounds(vectors[..., _STRENGTH_SLOT, None])
     kept_right = clamp_edit(asked[0], driven[0], low=low, high=high)
     symmetric = not edit_side.any() and not driven_side.any()
-    kept_left = kept_right if symmetric else clamp_edit(asked[1], driven[1], low=low, high=high)
+    if symmetric:
+        kept_left = asked[1] if kept_right is asked[0] else kept_right
+    else:
+        kept_left = clamp_edit(asked[1], driven[1], low=low, high=high)
     if kept_right is not asked[0] or kept_left is not asked[1]:
         edit_exp, edit_side = _HALF * (kept_right + kept_left), _HALF * (kept_left - kept_right)
     return Expression(base_exp + edit_exp, base_side + edit_side, asked, (kept_right, kept_left))
@@ -178,13 +184,15 @@ class Rigid:
     """The same after them."""
 
 
-def compose_rigid(source: Motion, base: Motion, vectors: Array) -> Rigid | None:
+def compose_rigid(
+    source: Motion, base: Motion, vectors: Array, *, weights: tuple[Array, Array] | None
+) -> Rigid | None:
     """Pose, translation, scale and gaze part of `compose`; None where no slot asks for any of it."""
     if (vectors[..., _RIGID_SLOTS] == _RIGID_DEFAULT).all():
         return None
-    right, left = region_weights(vectors)
+    right, left = weights or (np.ones((1, N_REGIONS), np.float32),) * 2
     head = right[..., HEAD, None]
-    eyes = np.stack((right[..., GAZE], left[..., GAZE]), -1)[..., None]  # (t, eye, 1)
+    eyes = np.concatenate((right[..., GAZE, None], left[..., GAZE, None]), -1)[..., None]  # (t, eye, 1)
     strength = vectors[..., _STRENGTH_SLOT, None]
 
     source_pose, base_pose = (np.stack([getattr(m, key) for key in POSE_KEYS], -1) for m in (source, base))
@@ -228,8 +236,9 @@ def compose(source: Motion, base: Motion, vectors: Array, ratio: Array) -> tuple
         Motion of T frames and the two records of what was asked and kept.
     """
     v = vectors.reshape(-1, N_SLOTS)
-    expression = compose_expression(source, base, v, ratio)
-    rigid = compose_rigid(source, base, v)
+    weights = region_weights(v) if (v[..., REGION_SLOTS] != 1).any() else None
+    expression = compose_expression(source, base, v, ratio, weights=weights)
+    rigid = compose_rigid(source, base, v, weights=weights)
     length = len(expression.exp)
     motion = (base if len(base) == length else base[np.zeros(length, np.intp)]).with_(
         exp=expression.exp.reshape(length, -1, 3), side=expression.side.reshape(length, -1, 3)
@@ -249,6 +258,8 @@ def kept_rigid_shares(rigid: Rigid | None) -> Array:
     if rigid is None:
         return shares
     for slots, asked, kept in zip((HEAD_SLOTS, GAZE_SLOTS), rigid.asked, rigid.kept, strict=True):
+        if kept is asked:
+            continue
         asked = np.broadcast_to(asked, kept.shape)
         shares[slots] = np.divide(kept, asked, out=np.ones_like(kept), where=asked != 0).min(0)
     return shares
@@ -256,8 +267,10 @@ def kept_rigid_shares(rigid: Rigid | None) -> Array:
 
 def given_ratio(source: Motion, result: Motion, expression: Expression, vector: Array, ratio: Array) -> Array:
     """(2,) eye aspect ratios that act where `vector` (N_SLOTS,) asks for one: the widest the lid law allows, or,
-    where a limit cut the lids, the nearest over the frames of `result`."""
+    where a limit cut the lids, the farthest from it over the frames of `result`."""
     asked, rest = vector[RATIO_SLOTS], np.maximum(ratio, _MIN_RATIO)
+    if (asked < 0).all():
+        return asked
     reach = rest * (1 - closure_of_drive(drive_of_closure(1 - asked / rest)))
     lids = [[UPPER_LID[0], LOWER_LID[0]], [UPPER_LID[1], LOWER_LID[1]]]
     cut = [
@@ -293,6 +306,8 @@ def kept_expression_shares(expression: Expression) -> Array:
 
     The dims of a slot are weighted by the square of its coefficients, so a clipped side effect counts little.
     """
+    if all(kept is asked for kept, asked in zip(expression.kept, expression.asked, strict=True)):
+        return np.ones(N_SLOTS, np.float32)
     kept = np.concatenate(expression.kept, -1)
     asked = np.broadcast_to(np.concatenate(expression.asked, -1), kept.shape)
     share = np.divide(kept, asked, out=np.ones_like(kept), where=asked != 0).min(0)

@@ -79,11 +79,11 @@ REGION_SLOTS = np.unique(np.concatenate([_SLOTS_RIGHT, _SLOTS_LEFT]))
 
 def region_weights(vector: NDArray) -> tuple[NDArray, NDArray]:
     """(..., regions) weights of the subject's right and left half in an edit vector, feathered."""
+    right, left = vector[..., _SLOTS_RIGHT], vector[..., _SLOTS_LEFT]
     softness = vector[..., _FEATHER_SLOT, None]
-    return (
-        feather(vector[..., _SLOTS_RIGHT], amount=softness),
-        feather(vector[..., _SLOTS_LEFT], amount=softness),
-    )
+    if not softness.any():
+        return right, left
+    return feather(right, amount=softness), feather(left, amount=softness)
 
 
 def feather(weights: ArrayLike, *, amount: ArrayLike) -> NDArray:

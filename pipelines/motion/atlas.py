@@ -23,7 +23,7 @@ class Atlas:
     J: Array
     """(63, 478, 3) landmark displacement per unit of each dim: correlational, from 7 filmed faces."""
     J_effect_pct: Array
-    """(63,) mean landmark displacement at one within-clip standard deviation, % of eye distance."""
+    """(63,) root mean square landmark displacement at about one standard deviation, % of eye distance."""
     J_rel_uncertainty: Array
     """(63,) jackknife error of J over its norm; above 0.5 is a hint only."""
     pct: Array

@@ -60,7 +60,7 @@ class Control:
     percentiles: tuple[tuple[float, float], ...] = ()
     """(percentile, value) pairs of real faces, raw dims only."""
     effect_pct: float | None = None
-    """Mean landmark motion at one standard deviation, % of eye distance, raw dims only."""
+    """Root mean square landmark motion at about one standard deviation, % of eye distance, raw dims only."""
 
     @property
     def keypoint(self) -> int | None:

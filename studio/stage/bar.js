@@ -18,12 +18,14 @@
     return studio.query.get("theme") || studio.recall("theme") || "dark";
   }
 
-  function toggleTheme() {
-    const next = isDark() ? "light" : "dark";
-    studio.remember("theme", next);
+  /** "dark" or "light", remembered in this browser. */
+  function chooseTheme(theme) {
+    studio.remember("theme", theme);
     studio.query.delete("theme");
-    applyTheme(next);
+    applyTheme(theme);
   }
+
+  const toggleTheme = () => chooseTheme(isDark() ? "light" : "dark");
 
   // ---- bar ----
   function markup() {
@@ -169,5 +171,5 @@
   studio.on("panel", () => rail && paintRail());
   studio.on("paint", () => rail && paintDots());
 
-  Object.assign(studio, { mountBar, mountRail, applyTheme, chosenTheme });
+  Object.assign(studio, { mountBar, mountRail, applyTheme, chooseTheme, chosenTheme });
 })();

@@ -20,9 +20,8 @@
   function readCanvas() {
     const { data } = context.getImageData(0, 0, SIZE, SIZE);
     const result = new Uint8Array(SIZE * SIZE);
-    let any = 0;
-    for (let i = 0; i < result.length; i++) any |= result[i] = data[4 * i + 3];
-    return any ? result : null;
+    for (let i = 0; i < result.length; i++) result[i] = data[4 * i + 3];
+    return result.some(Boolean) ? result : null;
   }
 
   function drawGrey() {
@@ -154,21 +153,22 @@
     studio.emit("mask");
   }
 
-  /** The server's word on whether it holds a mask (a loaded edit file may bring one). */
+  /** Take over what the server holds: a loaded edit file may bring a mask, another portrait drops it. */
   async function sync(serverHasMask) {
-    if (!serverHasMask) {
-      if (grey) upload();
-      return;
-    }
+    if (serverHasMask === Boolean(grey)) return;
+    grey = serverHasMask ? await fetchMask() : null;
+    drawGrey();
+    studio.emit("mask");
+  }
+
+  async function fetchMask() {
     const response = await fetch(studio.transport.route("mask")).catch(() => null);
-    if (!response?.ok) return;
+    if (response?.status !== 200) return null;
     const bitmap = await createImageBitmap(await response.blob());
     const scratch = new OffscreenCanvas(SIZE, SIZE).getContext("2d");
     scratch.drawImage(bitmap, 0, 0, SIZE, SIZE);
     const { data } = scratch.getImageData(0, 0, SIZE, SIZE);
-    grey = Uint8Array.from({ length: SIZE * SIZE }, (_, i) => data[4 * i]);
-    drawGrey();
-    studio.emit("mask");
+    return Uint8Array.from({ length: SIZE * SIZE }, (_, i) => data[4 * i]);
   }
 
   function mount(element) {
@@ -195,6 +195,8 @@
     mount, choose, clear, invert, mirror, restore, sync, setBrush,
     brush: () => brush,
     tool: () => tool,
+    /** Resolves when every change of the mask has reached the server. */
+    sent: () => uploads,
     current: () => grey,
   };
 })();

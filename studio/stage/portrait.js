@@ -5,7 +5,8 @@
   const READING_MS = 30000;
   let trigger = () => {};
   let readingTimer = 0;
-  let lastMessage = "";
+  /** The value is read again for other reasons too; a message shows once. */
+  let lastMessage = 0;
   let sharedEdit = studio.query.get("edit");
   let sharedPortrait = studio.query.get("portrait");
 
@@ -19,7 +20,7 @@
     else if (value.portrait === null && state.portrait === null) studio.emit("portrait");
     transport.start(value.token);
     if (value.edit) replaceEdit(value.edit, value.label || "Open an edit");
-    if (value.mask !== undefined && (value.mask || value.portrait)) studio.mask.sync(value.mask);
+    if (value.mask !== undefined) studio.mask.sync(Boolean(value.mask));
     if (value.message) say(value.message);
     openShared(value);
     transport.request();
@@ -51,13 +52,10 @@
   }
 
   function say(message) {
-    const key = JSON.stringify(message);
-    if (key === lastMessage && !message.id) return;
-    lastMessage = key;
-    const isError = message.kind === "error";
-    const wantsPhoto = isError && message.action !== "none";
-    const action = wantsPhoto ? { label: "Try another photo", run: choosePhoto } : null;
-    toast.show({ kind: message.kind, text: message.text, action: message.about === "photo" || message.action ? action : null });
+    if (message.id === lastMessage) return;
+    lastMessage = message.id;
+    const action = message.about === "photo" ? { label: "Try another photo", run: choosePhoto } : null;
+    toast.show({ kind: message.kind, text: message.text, action });
   }
 
   /** A followed link: first its portrait, then its edit. */

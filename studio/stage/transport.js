@@ -7,7 +7,9 @@
   const PROBE_MS = 20000;
   const RETRY_MS = { first: 200, last: 5000 };
   const ORDER = ["ws", "post", "server"];
+  /** Close codes of studio/live.py. */
   const REFUSED = new Set([4401, 4403]);
+  const BAD_MESSAGE = 4400;
 
   const stage = (studio.stage = {
     token: null,
@@ -29,6 +31,7 @@
   let retryMs = RETRY_MS.first;
   let retryTimer = 0;
   let lastAnswer = 0;
+  let decoding = 0;
 
   function setConnection(connection) {
     if (stage.connection === connection) return;
@@ -74,8 +77,10 @@
   async function post(buffer) {
     const response = await fetch(route("frame"), { method: "POST", body: buffer });
     if (response.status === 401 || response.status === 403) throw new DOMException("refused", "NotAllowedError");
-    if (!response.ok) throw new Error(`frame route answered ${response.status}`);
-    return response.arrayBuffer();
+    if (response.ok) return response.arrayBuffer();
+    const { error } = await response.json().catch(() => ({}));
+    if (error && response.status < 500) throw new DOMException(error, "DataError");
+    throw new Error(`frame route answered ${response.status}`);
   }
 
   async function serverFunction(buffer) {
@@ -95,6 +100,7 @@
       receive(buffer);
       inFlight.delete(seq);
     } catch (error) {
+      if (error.name === "DataError") return complain(error.message);
       giveBack(seq);
       if (error.name === "NotAllowedError") expire();
       else fallBack();
@@ -120,9 +126,11 @@
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, start - 8)));
     const since = settle(seq);
     pump();
-    if (seq < stage.drawnSeq) return;
-    const bitmap = await createImageBitmap(new Blob([new Uint8Array(buffer, start)], { type: "image/jpeg" }));
-    if (seq < stage.drawnSeq) return bitmap.close();
+    if (seq <= stage.drawnSeq) return;
+    decoding += 1;
+    const picture = new Blob([new Uint8Array(buffer, start)], { type: "image/jpeg" });
+    const bitmap = await createImageBitmap(picture).finally(() => (decoding -= 1));
+    if (seq <= stage.drawnSeq) return bitmap.close();
     stage.drawnSeq = seq;
     studio.emit("frame", { seq, header, bitmap });
     studio.metrics.drawn(since, header.ms);
@@ -174,8 +182,9 @@
       clearTimeout(timer);
       if (current !== socket) return;
       socket = null;
-      if (REFUSED.has(event.code)) expire();
-      else socketEnded(opened);
+      if (REFUSED.has(event.code)) return expire();
+      if (event.code === BAD_MESSAGE) complain(event.reason);
+      socketEnded(opened && event.code !== BAD_MESSAGE);
     };
   }
 
@@ -264,7 +273,7 @@
     },
     /** Resolves when the last edit is drawn. */
     async settled() {
-      while (needsSending || inFlight.size || stage.drawnSeq < stage.sentSeq) {
+      while (needsSending || inFlight.size || decoding) {
         await new Promise((done) => setTimeout(done, 4));
       }
     },

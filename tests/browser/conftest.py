@@ -1,0 +1,44 @@
+"""One server and one browser for all browser tests; a shared page that is reset before each of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+from tests.browser.driver import LAUNCH, Studio, open_context, open_studio
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((found for name in names if (found := shutil.which(name))), None)
+    if path is None:
+        pytest.skip("no Chromium on this machine; `make browser` installs it")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(LAUNCH))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def studio_url(request: pytest.FixtureRequest) -> str:
+    """Address of a running studio: STUDIO_URL, or a server started for this session."""
+    return os.environ.get("STUDIO_URL") or request.getfixturevalue("server_url")
+
+
+@pytest.fixture(scope="session")
+def _shared(browser: Browser, studio_url: str) -> Iterator[Studio]:
+    context = open_context(browser)
+    yield open_studio(context, studio_url)
+    context.close()
+
+
+@pytest.fixture
+def studio(_shared: Studio) -> Studio:
+    """The shared page, back at the photo."""
+    _shared.reset()
+    return _shared

@@ -46,6 +46,14 @@ def _at(curve, position):
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
+def _lean(curve, position, u_step):
+    """Cosine of the curve's slope: turns a distance across the corner axis into one across the curve."""
+    i = min(max(int(position), 0), curve.shape[0] - 2)
+    rise = (curve[i + 1] - curve[i]) / u_step
+    return 1.0 / np.sqrt(1.0 + rise * rise)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
 def _sample(layers, x, y, first, count, into):
     """Bilinear look-up of `count` channels, edges replicated."""
     h, w = layers.shape[0], layers.shape[1]
@@ -104,7 +112,7 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
             v = uv_from_out[1, 0] * x + uv_from_out[1, 1] * y + uv_from_out[1, 2]
             place = (u - u_first) / u_step
             upper, lower = _at(curves[0], place), _at(curves[1], place)
-            inside = min(v - upper, lower - v)
+            inside = min((v - upper) * _lean(curves[0], place, u_step), (lower - v) * _lean(curves[1], place, u_step))
             cover = min(max(inside * scale + 0.4, 0.0), 1.0)
             if shade[3] > 0.0:
                 cover = max(cover, shade[3] * _smooth(1.0 + 1.4 * inside / shade[4]))
@@ -209,3 +217,94 @@ def draw_lash_line(out, box, uv_from_out, curves, grid, ends, colour, amount, th
             for c in range(3):
                 value = np.float32(out[y, x, c])
                 out[y, x, c] = _byte(value + (min(value, colour[c]) - value) * alpha)
+
+
+@nb.njit(cache=True, nogil=True)
+def draw_mouth(
+    out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, upper, lower, cavity, photo, jaw, look
+):
+    """Inside of the mouth between the lips.
+
+    Args:
+        grid: (u_first, u_step, output px per source px, source px per cm, v of the closed lips).
+        upper, lower: (h, w, 4) premultiplied teeth at `look[0]` px per cm.
+        cavity: (2, 3) RGB of cavity and tongue.
+        photo: (h, w, 6) the photo's own open mouth and the same grown beyond its lips, or (1, 1, 6) if it was closed.
+        jaw: (right cm, down cm) of the lower jaw.
+        look: (px per cm, upper edge row, lower edge row, upper edge v cm, lower edge v cm, cover, half width cm,
+            photo's width over this width, photo used, photo stretched, photo left behind): see `mouth.MouthLayer`.
+    """
+    x0, y0, x1, y1 = box
+    u_first, u_step, scale, cm, v_closed = grid
+    top, low, own = np.empty(4, np.float32), np.empty(4, np.float32), np.empty(6, np.float32)
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            u = uv_from_out[0, 0] * x + uv_from_out[0, 1] * y + uv_from_out[0, 2]
+            v = uv_from_out[1, 0] * x + uv_from_out[1, 1] * y + uv_from_out[1, 2]
+            place = (u - u_first) / u_step
+            lip_up, lip_low = _at(curves[0], place), _at(curves[1], place)
+            inside = min(
+                (v - lip_up) * _lean(curves[0], place, u_step), (lip_low - v) * _lean(curves[1], place, u_step)
+            )
+            cover = min(max(inside * scale + 0.4, 0.0), 1.0) * look[5]
+            if cover <= 0.0:
+                continue
+            gap = (lip_low - lip_up) / cm
+            below, above = max(v - lip_up, 0.0) / cm, max(lip_low - v, 0.0) / cm
+            across, down = u / cm, (v - v_closed) / cm
+            side = across - jaw[0]
+            _teeth(upper, across, down - look[3] + 0.045 * across * across, look[0], look[1], top)
+            _teeth(lower, side, down - look[4] + 0.03 * side * side, look[0], look[2], low)
+            tongue_v = look[4] + 0.45 - 0.45 * min(jaw[1], 1.2)
+            away = np.sqrt((side / 2.1) ** 2 + ((down - tongue_v) / (0.75 + 0.25 * min(jaw[1], 1.2))) ** 2)
+            tongue = (1.0 - _smooth((away - 0.5) / 0.6)) * _smooth((jaw[1] - 0.1) / 0.6)
+            lit = 1.05 - 0.30 * away - 0.08 * np.exp(-((side / 0.16) ** 2))
+            back = 0.75 + 0.4 * _smooth(down / 2.5)
+            lips = 1.0 - 0.34 * np.exp(-below / 0.16) - 0.15 * np.exp(-above / 0.12)
+            lips *= 1.0 - 0.42 * np.exp(-gap / 0.28)
+            corner = 1.0 - 0.35 * _smooth((abs(across) / look[6] - 0.5) / 0.5)
+            ratio = look[8]
+            if ratio > 0.0:
+                ratio = _own_mouth(
+                    photo, roi_from_uv, source_curves, u_first, u_step, u, v, lip_up, lip_low, cm, look, own
+                )
+            behind = 1.0 - 0.38 * np.exp(-max(down - look[3] + 0.05, 0.0) / 0.18)
+            for c in range(3):
+                value = cavity[0, c] * back
+                value += tongue * (cavity[1, c] * lit - value)
+                value = value * (1.0 - low[3]) + low[c] * behind
+                value = (value * (1.0 - top[3]) + top[c]) * lips * corner
+                if ratio > 0.0:
+                    mine = own[c] + look[10] * (own[3 + c] - own[c])
+                    value += ratio * (mine - value)
+                out[y, x, c] = _byte(out[y, x, c] * (1.0 - cover) + min(max(value, 0.0), 255.0) * cover)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _teeth(sprite, across, down, px_per_cm, edge_row, into):
+    x = across * px_per_cm + (sprite.shape[1] - 1) / 2
+    y = down * px_per_cm + edge_row
+    if x < 0.0 or y < 0.0 or x > sprite.shape[1] - 1 or y > sprite.shape[0] - 1:
+        into[0] = into[1] = into[2] = into[3] = 0.0
+    else:
+        _sample(sprite, x, y, 0, 4, into)
+
+
+@nb.njit(cache=True, nogil=True, inline="always")
+def _own_mouth(photo, roi_from_uv, source_curves, u_first, u_step, u, v, lip_up, lip_low, cm, look, own):
+    """Sample the photo's own mouth into `own`; returns how much of it is meant here."""
+    us = u * look[7]
+    place = (us - u_first) / u_step
+    was_up, was_low = _at(source_curves[0], place), _at(source_curves[1], place)
+    kept = v
+    if lip_up < was_up and was_low - lip_up > 1e-3:
+        kept = was_low - (was_low - v) * (was_low - was_up) / (was_low - lip_up) if v < was_low else v
+    stretched = v
+    if lip_low - lip_up > 1e-3:
+        stretched = was_up + (v - lip_up) * max(was_low - was_up, 0.0) / (lip_low - lip_up)
+    vs = kept + look[9] * (stretched - kept)
+    xs, ys = _roi(roi_from_uv, us, vs)
+    _sample(photo, xs, ys, 0, 6, own)
+    here = 1.0 - _smooth((vs - was_low) / (0.10 * cm) + 1.0)
+    here = here + look[9] * (1.0 - here)
+    return look[8] * (1.0 + look[10] * (here - 1.0))

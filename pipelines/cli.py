@@ -8,12 +8,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from pipelines.console import show_progress, write_json, write_table
 from pipelines.errors import StudioError
-from pipelines.motion.controls import CONTROLS
-from pipelines.motion.edit import Edit, Source, apply_edit
+from pipelines.motion.controls import CONTROLS, resolve
+from pipelines.motion.edit import Edit
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,12 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m pipelines", description="Ditto Motion Studio on the command line.")
+    parser = argparse.ArgumentParser(
+        prog="python -m pipelines", description="Ditto Motion Studio on the command line."
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     edit = commands.add_parser("edit", help="edit the face of a photo")
     _add_photo(edit)
-    edit.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a control, as `controls` lists")
+    edit.add_argument(
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a control, as `controls` lists"
+    )
     edit.add_argument("--edit", type=Path, metavar="FILE", help="an edit file saved by the studio")
     edit.add_argument("--area", choices=("crop", "photo"), default="photo", help="what to write (default: photo)")
     edit.add_argument("--size", type=int, default=512, metavar="PX", help="side of the rendered face (default: 512)")
@@ -86,7 +91,8 @@ def _read_edit(options: argparse.Namespace) -> Edit:
         base = Edit.from_json(options.edit.read_text("utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise StudioError(f"`--edit` should be a readable edit file: {options.edit}") from error
-    return base.with_values(settings)
+    settled = {slot.key: value for name, value in settings.items() for slot in resolve(name)}
+    return Edit.of(base.values() | settled, mask=base.mask)
 
 
 def _run_edit(options: argparse.Namespace) -> None:
@@ -126,13 +132,14 @@ def _check_output(output: Path) -> None:
 
 
 def _run_controls(options: argparse.Namespace) -> None:
-    records = [control.record() for control in CONTROLS]
+    records = [asdict(control) for control in CONTROLS]
     if options.json:
         write_json({"controls": records})
         return
     head = ("name", "label", "kind", "region", "sides", "low", "high", "unit")
     rows = [
-        (c.key, c.label, c.kind, c.region or "", "right, left" if c.sided else "", c.lo, c.hi, c.unit) for c in CONTROLS
+        (c.key, c.label, c.kind, c.region or "", "right, left" if c.sided else "", c.lo, c.hi, c.unit)
+        for c in CONTROLS
     ]
     write_table(head, rows)
 

@@ -47,7 +47,11 @@ def encode_picture(rgb: NDArray[np.uint8], suffix: str, *, quality: int = 95) ->
     if name is None:
         raise StudioError(f"`output` should end in {', '.join(PICTURE_FORMATS)} but ends in '{suffix}'.")
     buffer = io.BytesIO()
-    options = {"PNG": {"compress_level": 4}, "JPEG": {"quality": quality, "subsampling": 0}, "WEBP": {"quality": quality}}
+    options = {
+        "PNG": {"compress_level": 4},
+        "JPEG": {"quality": quality, "subsampling": 0},
+        "WEBP": {"quality": quality},
+    }
     Image.fromarray(rgb).save(buffer, name, **options[name])
     return buffer.getvalue()
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.motion.controls import CONTROLS, Control
-from pipelines.motion.edit import Edit, Source, apply_edit
+from pipelines.motion.edit import Edit, apply_edit
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 
@@ -68,7 +68,6 @@ def render_atlas(
     layout = layout or SheetLayout()
     controls = dim_controls()
     handle = renderer.prepare(portrait, size=512)
-    source = Source.of(portrait)
     window = _face_window(portrait)
     sheet = Image.new("RGB", layout.size_px(len(controls)), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
@@ -76,7 +75,7 @@ def render_atlas(
     font = ImageFont.load_default(13)
     for index, control in enumerate(controls):
         frames = [
-            renderer.render(handle, apply_edit(source, source.motion, Edit.of({control.key: value}))).copy()
+            renderer.render(handle, apply_edit(portrait, portrait.motion, Edit.of({control.key: value}))).copy()
             for value in (control.lo, control.hi)
         ]
         left, top = layout.origin_px(index)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from pipelines.assets import PORTRAITS
-from pipelines.motion.edit import Edit, Source, apply_edit
+from pipelines.motion.edit import Edit, apply_edit
 from pipelines.portrait.load import load_photo
 from pipelines.portrait.paste import Paster
 from pipelines.portrait.register import register
@@ -57,24 +57,40 @@ def bench_render() -> list[dict[str, Any]]:
     photo = load_photo(PORTRAITS / "mona_lisa.jpg")
     large = cv2.resize(photo, (3000, 4000), interpolation=cv2.INTER_CUBIC)
     portrait = register(photo)
-    source = Source.of(portrait)
     frames: list[dict[str, Any]] = [
         figure("register a 12-megapixel photo", _process_ms(lambda: register(large)), "ms CPU", "<= 1000"),
-        figure("apply_edit", cpu_ms(lambda i: apply_edit(source, source.motion, _swing(HEAD_TURN, i)), repeats=60), "ms CPU"),
+        figure(
+            "apply_edit",
+            cpu_ms(lambda i: apply_edit(portrait, portrait.motion, _swing(HEAD_TURN, i)), repeats=60),
+            "ms CPU",
+        ),
     ]
     for size, turn_bar in ((256, "<= 6"), (512, "<= 16"), (1024, "")):
         handle = renderer.prepare(portrait, size=size)
-        frames.append(figure(f"prepare at {size}", cpu_ms(lambda _, s=size: renderer.prepare(portrait, size=s), repeats=3), "ms CPU"))
-        for name, values, bar in (("head turn and expression", HEAD_TURN, turn_bar), ("expression only", EXPRESSION, "")):
-            motions = [apply_edit(source, source.motion, _swing(values, i)) for i in range(24)]
+        frames.append(
+            figure(
+                f"prepare at {size}", cpu_ms(lambda _, s=size: renderer.prepare(portrait, size=s), repeats=3), "ms CPU"
+            )
+        )
+        for name, values, bar in (
+            ("head turn and expression", HEAD_TURN, turn_bar),
+            ("expression only", EXPRESSION, ""),
+        ):
+            motions = [apply_edit(portrait, portrait.motion, _swing(values, i)) for i in range(24)]
             out = np.empty((size, size, 3), np.uint8)
             cost = cpu_ms(lambda i, h=handle, m=motions, o=out: renderer.render(h, m[i % 24], out=o), repeats=48)
             frames.append(figure(f"{name} at {size}", cost, "ms CPU", bar))
     handle = renderer.prepare(portrait, size=512)
-    face = renderer.render(handle, apply_edit(source, source.motion, Edit.of(HEAD_TURN)))
+    face = renderer.render(handle, apply_edit(portrait, portrait.motion, Edit.of(HEAD_TURN)))
     paster = Paster.prepare(portrait, size=512)
     frames.append(figure("paste into the photo", cpu_ms(lambda _: paster.paste(face), repeats=20), "ms CPU"))
-    frames.append(figure("JPEG at quality 90", cpu_ms(lambda _: cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 90]), repeats=20), "ms CPU"))
+    frames.append(
+        figure(
+            "JPEG at quality 90",
+            cpu_ms(lambda _: cv2.imencode(".jpg", face, [cv2.IMWRITE_JPEG_QUALITY, 90]), repeats=20),
+            "ms CPU",
+        )
+    )
     return frames
 
 
@@ -90,5 +106,3 @@ def _process_ms(work: Callable[[], object]) -> float:
     start = time.process_time()
     work()
     return 1e3 * (time.process_time() - start)
-
-

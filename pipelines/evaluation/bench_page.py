@@ -77,10 +77,16 @@ def bench_page(*, seconds: float = DRAG_SECONDS) -> list[dict[str, Any]]:
         first_picture = time.perf_counter() - start
         page.evaluate(PROBE)
         page.evaluate("() => window.__probe.single('yaw_deg', [1, 2, 3], 200)")
-        waits = page.evaluate("() => window.__probe.single('yaw_deg', Array.from({length: 60}, (_, i) => (i % 20) - 10.5), 120)")
-        shown = {hz: page.evaluate(f"() => window.__probe.drag('yaw_deg', -12, 12, {hz}, {seconds})") for hz in (30, 60)}
+        waits = page.evaluate(
+            "() => window.__probe.single('yaw_deg', Array.from({length: 60}, (_, i) => (i % 20) - 10.5), 120)"
+        )
+        shown = {
+            hz: page.evaluate(f"() => window.__probe.drag('yaw_deg', -12, 12, {hz}, {seconds})") for hz in (30, 60)
+        }
         before = resident_mb(pid)
-        page.evaluate("() => window.__probe.single('jaw_open', Array.from({length: 1000}, (_, i) => (i % 97) / 97), 0)")
+        page.evaluate(
+            "() => window.__probe.single('jaw_open', Array.from({length: 1000}, (_, i) => (i % 97) / 97), 0)"
+        )
         growth = resident_mb(pid) - before
         browser.close()
     waits.sort()
@@ -101,7 +107,11 @@ def running_studio() -> Iterator[tuple[str, int]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    environment = os.environ | {"GRADIO_SERVER_PORT": str(port), "GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_OFFLINE": "1"}
+    environment = os.environ | {
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HF_HUB_OFFLINE": "1",
+    }
     process = subprocess.Popen([sys.executable, str(APP)], env=environment, stdout=subprocess.DEVNULL)  # noqa: S603
     try:
         deadline = time.monotonic() + START_SECONDS

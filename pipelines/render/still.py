@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-from pipelines.motion.edit import Edit, Source, apply_edit
+from pipelines.motion.edit import Edit, apply_edit
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 
@@ -29,16 +29,13 @@ def render_still(
     Raises:
         StudioError: `size` is out of range.
     """
-    from pipelines.portrait.mask import composite_mask
     from pipelines.portrait.paste import Paster
-    from pipelines.portrait.register import resample
     from pipelines.render import choose_renderer
 
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise StudioError(f"`size` should be from {MIN_SIZE} to {MAX_SIZE} pixels but is {size}.")
     renderer = renderer or choose_renderer()
-    source = Source.of(portrait)
-    face = renderer.render(renderer.prepare(portrait, size=size), apply_edit(source, source.motion, edit))
+    face = renderer.render(renderer.prepare(portrait, size=size), apply_edit(portrait, portrait.motion, edit))
     if area == "crop":
         return face
     return Paster.prepare(portrait, size=size).paste(face)

@@ -1,13 +1,30 @@
-"""A portrait for the neural tests, made without any detector."""
+"""What the neural tests share: debug networks, their graphs, and a portrait made without any detector."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
+import onnx
 from PIL import Image
 
 from pipelines.assets import PORTRAITS
 from pipelines.motion.space import Motion
+from pipelines.networks.bundle import Networks
+from pipelines.networks.sampling import Sampler
 from pipelines.portrait.types import CROP_SIZE, FaceBox, Portrait
+from pipelines.render.export import export_graph, graph_specs, split_specs
+
+NETWORKS = Networks.seeded(debug=True)
+SPECS = {**graph_specs(NETWORKS), **split_specs(NETWORKS)}
+
+
+@lru_cache(maxsize=32)
+def exported(name: str, half: bool = False, sampler: Sampler = "rewritten") -> onnx.ModelProto:
+    """A graph of the debug networks; only graphs that may be in mixed precision differ by `half`."""
+    if half and not SPECS[name].mixed:
+        return exported(name, sampler=sampler)
+    return export_graph(NETWORKS, SPECS[name], half=half, sampler=sampler)
 
 
 def plain_portrait() -> Portrait:

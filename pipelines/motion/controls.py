@@ -271,7 +271,7 @@ REGIONS: tuple[tuple[str, str, bool], ...] = (
     ("eyes", "Eyes", True),
     ("gaze", "Gaze", True),
     ("nose", "Nose", False),
-    ("cheeks", "Cheeks", False),
+    ("cheeks", "Cheeks", True),
     ("mouth", "Mouth", True),
     ("jaw", "Jaw line", False),
     ("outline", "Outline", False),

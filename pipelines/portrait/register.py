@@ -1,0 +1,110 @@
+"""From a photo to a portrait: find the face, cut the crop, measure it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import StudioError
+from pipelines.motion.atlas import load_atlas
+from pipelines.portrait.crop import crop_transform, cut, invert, transform
+from pipelines.portrait.eyes import eye_ratio, lip_ratio
+from pipelines.portrait.landmarks import Face, face_finder
+from pipelines.portrait.matte import person_segmenter
+from pipelines.portrait.pose import head_pose, source_motion
+from pipelines.portrait.types import CROP_SIZE, Portrait
+
+MIN_FACE_PX = 48
+"""A smaller face has no eyes to edit."""
+SETTLED_PX = 4.0
+"""The crop is cut again while better landmarks would move it by more than this."""
+MAX_CUTS = 3
+
+
+def register(photo: NDArray[np.uint8], *, face_index: int = 0) -> Portrait:
+    """Portrait of one face of a photo. The same pixels give the same portrait.
+
+    Args:
+        photo: (H, W, 3) uint8 RGB, upright; see `load_photo`. It is kept, not copied: do not change it afterwards.
+        face_index: which face, 0 = the largest.
+
+    Raises:
+        StudioError: no face, no face of that number, or a face too small to edit.
+    """
+    faces = face_finder().find(photo)
+    if not faces:
+        raise StudioError(
+            "`photo` should show a face but none was found; use a sharp, bright picture with the whole face in view."
+        )
+    if not 0 <= face_index < len(faces):
+        raise StudioError(
+            f"`face_index` should be from 0 to {len(faces) - 1} but is {face_index}; choose a face that was found."
+        )
+    face = faces[face_index]
+    if face.size_px < MIN_FACE_PX:
+        raise StudioError(
+            f"The face should be at least {MIN_FACE_PX} pixels tall but is {face.size_px:.0f}; use a closer photo."
+        )
+    crop_from_photo, image, in_crop = _cut_face(photo, face)
+    portrait = Portrait(
+        photo=photo.view(),
+        crop_from_photo=crop_from_photo,
+        image=image,
+        landmarks_in_crop=in_crop.landmarks.astype(np.float32),
+        blendshapes=in_crop.blendshapes,
+        matte=person_segmenter().matte(image),
+        kp_canonical=load_atlas().kp_mean,
+        motion=source_motion(head_pose(in_crop.landmarks), crop_size=CROP_SIZE),
+        eye_ratio=eye_ratio(in_crop.landmarks),
+        lip_ratio=float(lip_ratio(in_crop.landmarks)),
+        faces=tuple(each.box for each in faces),
+        face_index=face_index,
+        key=_content_key(photo, face_index),
+    )
+    for field in fields(portrait):
+        value = getattr(portrait, field.name)
+        if isinstance(value, np.ndarray):
+            value.setflags(write=False)
+    return portrait
+
+
+def keypoints_in_crop(portrait: Portrait) -> NDArray[np.float32]:
+    """(21, 2) where the implicit keypoints sit on this face in pixels of the 512 crop, as measured on real faces."""
+    return head_pose(portrait.landmarks_in_crop).to_crop(load_atlas().kp_in_mesh)[:, :2].astype(np.float32)
+
+
+def _cut_face(photo: NDArray[np.uint8], face: Face) -> tuple[NDArray[np.float64], NDArray[np.uint8], Face]:
+    """Crop matrix, crop, and the face as found again in that very crop, upright and large, where it is most exact."""
+    matrix = crop_transform(face.landmarks)
+    for cut_number in range(1, MAX_CUTS + 1):
+        image = cut(photo, matrix, size=CROP_SIZE)
+        expected = face.moved(matrix)
+        near = [other for other in face_finder().detect(image) if _is_same(other, expected)]
+        if not near:
+            return matrix, image, expected
+        in_crop = min(near, key=lambda other: float(np.linalg.norm(other.centre - expected.centre)))
+        better = crop_transform(in_crop.moved(invert(matrix)).landmarks)
+        if cut_number == MAX_CUTS or _shift_px(matrix, better) <= SETTLED_PX:
+            return matrix, image, in_crop
+        face = in_crop.moved(invert(matrix))
+        matrix = better
+    raise AssertionError("unreachable")
+
+
+def _is_same(face: Face, expected: Face) -> bool:
+    return float(np.linalg.norm(face.centre - expected.centre)) < 0.25 * expected.size_px
+
+
+def _shift_px(matrix: NDArray[np.float64], better: NDArray[np.float64]) -> float:
+    """How far the corners of the crop would move, in crop pixels."""
+    corners = np.array([[0, 0], [CROP_SIZE, 0], [0, CROP_SIZE], [CROP_SIZE, CROP_SIZE]], float)
+    return float(np.abs(transform(matrix, transform(invert(better), corners)) - corners).max())
+
+
+def _content_key(photo: NDArray[np.uint8], face_index: int) -> str:
+    digest = hashlib.sha256(repr((photo.shape, face_index)).encode())
+    digest.update(np.ascontiguousarray(photo))
+    return digest.hexdigest()

@@ -60,6 +60,6 @@
     remember,
     address,
     query: new URLSearchParams(location.search),
-    state: { data: null, portrait: null, panel: "expression", view: "crop", map: true, limits: {}, reading: false },
+    state: { data: null, portrait: null, panel: "expression", view: "crop", map: true, limits: {}, reading: "" },
   };
 })();

@@ -59,7 +59,7 @@
     return studio.factList([
       ["Device", renderer.device],
       ["One frame", ms(metrics.renderMs() ?? renderer.ms)],
-      ["To pixels", `${ms(metrics.median())} median · ${ms(metrics.p95())} of 95 %`],
+      ["To pixels", `${ms(metrics.median())} median · 95 % within ${ms(metrics.p95())}`],
       ["Connection", stage.connection === "lost" ? "reconnecting; edits are kept" : WAYS[stage.transport]],
     ]);
   }

@@ -54,6 +54,7 @@
   function say(message) {
     if (message.id === lastMessage) return;
     lastMessage = message.id;
+    if (message.kind === "busy") return startReading(message.text);
     const action = message.about === "photo" ? { label: "Try another photo", run: choosePhoto } : null;
     toast.show({ kind: message.kind, text: message.text, action });
   }
@@ -76,17 +77,17 @@
   }
 
   // ---- what the visitor does ----
-  function startReading() {
-    state.reading = true;
+  function startReading(text = "Reading the photo") {
+    state.reading = text;
     studio.emit("reading");
-    if (state.portrait) toast.show({ kind: "busy", text: "Reading the photo" });
+    if (state.portrait) toast.show({ kind: "busy", text });
     clearTimeout(readingTimer);
     readingTimer = setTimeout(stopReading, READING_MS);
   }
 
   function stopReading() {
     clearTimeout(readingTimer);
-    state.reading = false;
+    state.reading = "";
     toast.hide("busy");
     studio.emit("reading");
   }

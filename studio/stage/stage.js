@@ -136,11 +136,16 @@
     veil.hidden = Boolean(state.portrait);
     one(".tools", host).inert = !state.portrait;
     if (state.portrait) return;
-    veil.innerHTML = state.reading || !studio.stage.token
-      ? `<i class="spinner"></i><strong>${state.reading ? "Reading the photo" : "Opening the studio"}</strong><span>${state.reading ? "Finding the face and its depth. About a second." : "Connecting to the renderer."}</span>`
-      : `${studio.icon("image", 34)}<strong>No portrait yet</strong><span>Drop a photo here, take one with the camera or pick an example.</span>
-         <div><button type="button" class="primary" data-action="choose-photo">Choose a photo</button><button type="button" class="chip" data-action="use-example">Use an example</button></div>`;
+    const isWaiting = state.reading || !studio.stage.token;
+    veil.innerHTML = isWaiting ? waitingMarkup(state.reading || "Opening the studio") : EMPTY;
   }
+
+  const waitingMarkup = (text) => `<i class="spinner"></i><strong>${escape(text)}</strong><span>This takes a moment the first time.</span>`;
+
+  const EMPTY = `${studio.icon("image", 34)}<strong>No portrait yet</strong>
+    <span>Drop a photo here, take one with the camera or pick an example.</span>
+    <div><button type="button" class="primary" data-action="choose-photo">Choose a photo</button>
+    <button type="button" class="chip" data-action="use-example">Use an example</button></div>`;
 
   // ---- foot ----
   function paintFoot() {

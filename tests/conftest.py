@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.server import server_url
+
+__all__ = ["server_url"]
+
 REPO = Path(__file__).resolve().parent.parent
 
 

@@ -1,0 +1,71 @@
+"""The page: parts, native panels and what connects them; how it is launched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import gradio as gr
+
+from studio.events import Wiring
+from studio.live import live_routes, server_function
+from studio.page import page_data
+from studio.panels.api import build_api
+from studio.panels.export import build_export_panel
+from studio.panels.expression import build_expression_panel
+from studio.panels.portrait import build_portrait_panel, open_session
+from studio.services import Services
+from studio.stage.bundle import page_head
+from studio.stage.part import Part
+from studio.theme import studio_theme
+
+TITLE = "Ditto Motion Studio"
+STAGE_EVENTS = ("commit", "pick_example", "pick_face")
+CACHE_SWEEP_SECS = 600
+CACHE_AGE_SECS = 3600
+MAX_UPLOAD = "64mb"
+MAX_QUEUE = 64
+
+
+def build_page(services: Services) -> gr.Blocks:
+    """The whole page; nothing is computed before a visitor comes."""
+    cache = (CACHE_SWEEP_SECS, CACHE_AGE_SECS)
+    with gr.Blocks(
+        title=TITLE, fill_width=True, fill_height=True, analytics_enabled=False, delete_cache=cache
+    ) as page:
+        token = gr.State(None)
+        with gr.Column(elem_id="studio"):
+            Part("bar", data=page_data(services.renderer))
+            stage = Part("stage", events=STAGE_EVENTS, server_functions=[server_function(services)])
+            Part("rail")
+            wiring = Wiring(services=services, stage=stage, token=token)
+            with gr.Column(elem_id="st-side"):
+                Part("panels")
+                build_portrait_panel(wiring)
+                build_expression_panel(wiring)
+                build_export_panel(wiring)
+        build_api(services)
+
+        def welcome(request: gr.Request) -> Iterator[tuple[str | None, str]]:
+            yield from open_session(services, request.query_params.get("portrait"))
+
+        page.load(welcome, None, [stage, token], show_progress="hidden", api_visibility="private", concurrency_limit=4)
+    page.queue(max_size=MAX_QUEUE)
+    return page
+
+
+def launch_options(services: Services) -> dict[str, Any]:
+    """Keyword arguments for `Blocks.launch`; address and port come from Gradio's environment variables."""
+    return {
+        "theme": studio_theme(),
+        "head": page_head(),
+        "app_kwargs": {"routes": live_routes(services)},
+        # with server-side rendering Gradio's proxy drops WebSockets
+        "ssr_mode": False,
+        "run_history": False,
+        "footer_links": [],
+        "show_error": False,
+        "strict_cors": True,
+        "max_file_size": MAX_UPLOAD,
+        "enable_monitoring": False,
+    }

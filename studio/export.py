@@ -1,0 +1,111 @@
+"""Files for the visitor: pictures from the photo's own pixels, the edit, the atlas figure; whole or not at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from pipelines.errors import StudioError
+from pipelines.evaluation.atlas_sheet import Progress, render_atlas
+from pipelines.files import encode_picture, write_atomic
+from pipelines.motion.edit import Edit
+from pipelines.portrait.types import Portrait
+from pipelines.render.base import Renderer
+from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area, render_still
+from studio.page import crop_side_px
+from studio.session import Session
+
+Format = Literal["png", "jpg", "webp"]
+FORMATS: tuple[Format, ...] = get_args(Format)
+AREAS: tuple[Area, ...] = get_args(Area)
+SIZES = (512, 1024, 2048)
+MAX_EDIT_FILE_BYTES = 4 << 20
+
+
+@dataclass(frozen=True)
+class PictureOrder:
+    """What to write."""
+
+    area: Area = "photo"
+    format: Format = "png"
+    size: int | None = None
+    """Side of the rendered face in pixels; None renders as many as the face has in the photo."""
+
+    @classmethod
+    def of(cls, *, area: object, format: object, size: object) -> PictureOrder:
+        """Checked order.
+
+        Raises:
+            StudioError: an entry is not one of the choices.
+        """
+        if area not in AREAS:
+            raise StudioError(f"`area` should be one of {', '.join(AREAS)} but is {str(area)[:40]!r}.")
+        if format not in FORMATS:
+            raise StudioError(f"`format` should be one of {', '.join(FORMATS)} but is {str(format)[:40]!r}.")
+        if size is None:
+            return cls(area, format)
+        if isinstance(size, bool) or not isinstance(size, int | float) or not MIN_SIZE <= size <= MAX_SIZE:
+            raise StudioError(f"`size` should be from {MIN_SIZE} to {MAX_SIZE} pixels but is {str(size)[:40]}.")
+        return cls(area, format, int(size))
+
+
+def native_size(portrait: Portrait) -> int:
+    """Side of the face crop in the photo, rounded up to 64 pixels and kept within what the renderer takes."""
+    return min(MAX_SIZE, max(256, 64 * math.ceil(crop_side_px(portrait) / 64)))
+
+
+def export_picture(portrait: Portrait, edit: Edit, order: PictureOrder, *, renderer: Renderer) -> bytes:
+    """The picture as file bytes: PNG exact, JPEG and WebP at quality 95."""
+    size = order.size or native_size(portrait)
+    return encode_picture(
+        render_still(portrait, edit, area=order.area, size=size, renderer=renderer), f".{order.format}"
+    )
+
+
+def write_picture(session: Session, order: PictureOrder, *, renderer: Renderer) -> Path:
+    """The visitor's picture in the session's folder.
+
+    Raises:
+        StudioError: no portrait is open.
+    """
+    portrait, document = _open_portrait(session), session.document
+    name = document.file_name("face" if order.area == "crop" else "photo", suffix=f".{order.format}")
+    return write_atomic(session.folder / name, export_picture(portrait, document.edit, order, renderer=renderer))
+
+
+def write_edit(session: Session) -> Path:
+    """The visitor's edit file in the session's folder."""
+    document = session.document
+    return write_atomic(session.folder / document.file_name("edit", suffix=".json"), document.edit.to_json().encode())
+
+
+def read_edit_file(path: str) -> Edit:
+    """An edit file that a visitor uploaded.
+
+    Raises:
+        StudioError: too large, or not an edit file of this version.
+    """
+    file = Path(path)
+    if file.stat().st_size > MAX_EDIT_FILE_BYTES:
+        raise StudioError(f"The edit file should have at most {MAX_EDIT_FILE_BYTES >> 20} MB; choose an edit file.")
+    return Edit.from_json(file.read_bytes())
+
+
+def write_atlas(session: Session, *, renderer: Renderer, progress: Progress) -> Path:
+    """The paper's figure on the visitor's portrait, in the session's folder.
+
+    Raises:
+        StudioError: no portrait is open.
+    """
+    sheet = render_atlas(_open_portrait(session), renderer, progress=progress)
+    return write_atomic(
+        session.folder / session.document.file_name("dimensions", suffix=".png"), encode_picture(sheet, ".png")
+    )
+
+
+def _open_portrait(session: Session) -> Portrait:
+    if session.portrait is None:
+        raise StudioError("No portrait is open; choose a photo or an example in the Portrait panel.")
+    return session.portrait

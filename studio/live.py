@@ -1,0 +1,331 @@
+"""Our own routes beside Gradio's: the live loop and the pictures of one visitor. Every one demands the token."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from pipelines.errors import StudioError
+from pipelines.motion.edit import MAX_MASK_BYTES, Edit
+from studio.frames import MESSAGE_BYTES, pack_frame, unpack_message
+from studio.newest import NewestWins
+from studio.services import Services
+from studio.session import VIEWS, Session
+
+log = logging.getLogger(__name__)
+
+ROUTES = {
+    "live": "/studio/live",
+    "frame": "/studio/frame",
+    "view": "/studio/view",
+    "mask": "/studio/mask",
+    "source": "/studio/source.jpg",
+    "thumb": "/studio/thumb/{example}.jpg",
+}
+CLOSE_BAD_MESSAGE = 4400
+CLOSE_NO_SESSION = 4401
+CLOSE_FOREIGN_ORIGIN = 4403
+MAX_REASON_BYTES = 123
+"""A close frame holds no more."""
+MAX_JSON_BYTES = 256
+NO_SESSION = "The `token` should be the one of an open session but is not; reload the page."
+FOREIGN = "The live routes answer the studio's own page only; open the studio in the browser."
+GENERIC = "Something went wrong on the server; the work is untouched, and the log says why."
+
+
+class Refused(Exception):
+    """A request that is turned down, with its HTTP status and WebSocket close code."""
+
+    def __init__(self, text: str, *, status: int, code: int = CLOSE_BAD_MESSAGE) -> None:
+        super().__init__(text)
+        self.status = status
+        self.code = code
+
+
+def live_routes(services: Services) -> list[BaseRoute]:
+    """The routes to hand to `launch(app_kwargs={"routes": ...})`."""
+    live = LiveRoutes(services)
+    return [
+        WebSocketRoute(ROUTES["live"], live.live),
+        Route(ROUTES["frame"], _answering(live.frame), methods=["POST"]),
+        Route(ROUTES["view"], _answering(live.view), methods=["POST"]),
+        Route(ROUTES["mask"], _answering(live.read_mask), methods=["GET"]),
+        Route(ROUTES["mask"], _answering(live.write_mask), methods=["POST"]),
+        Route(ROUTES["mask"], _answering(live.drop_mask), methods=["DELETE"]),
+        Route(ROUTES["source"], _answering(live.source), methods=["GET"]),
+        Route(ROUTES["thumb"], _answering(live.thumb), methods=["GET"]),
+    ]
+
+
+class LiveRoutes:
+    """Handlers over one set of services."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    # ---- the live loop ----
+    async def live(self, socket: WebSocket) -> None:
+        """WebSocket: messages in, frames out; the newest message wins, the last one is always answered."""
+        await socket.accept()
+        try:
+            session = self._session(socket)
+        except Refused as refused:
+            await _close(socket, refused)
+            return
+        session.sockets += 1
+        try:
+            await self._converse(socket, session)
+        except Refused as refused:
+            await _close(socket, refused)
+        finally:
+            session.sockets -= 1
+            self._services.store.find(session.token)
+
+    async def _converse(self, socket: WebSocket, session: Session) -> None:
+        mailbox = Mailbox()
+        reader = asyncio.create_task(self._read(socket, mailbox))
+        writer = asyncio.create_task(self._write(socket, session, mailbox))
+        done, pending = await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+        for task in done:
+            with contextlib.suppress(WebSocketDisconnect):
+                task.result()
+
+    async def _read(self, socket: WebSocket, mailbox: Mailbox) -> None:
+        while True:
+            received = await socket.receive()
+            if received["type"] == "websocket.disconnect":
+                return
+            message = received.get("bytes")
+            if message is None:
+                raise Refused("A live message should be binary but is text; reload the page.", status=400)
+            _check_length(message)
+            mailbox.put(message)
+
+    async def _write(self, socket: WebSocket, session: Session, mailbox: Mailbox) -> None:
+        while True:
+            message = await mailbox.take()
+            if self._services.store.find(session.token) is not session:
+                raise Refused(NO_SESSION, status=401, code=CLOSE_NO_SESSION)
+            try:
+                await socket.send_bytes(await self._draw(session, message))
+            except StudioError as error:
+                await socket.send_text(json.dumps({"error": str(error)}))
+
+    async def frame(self, request: Request) -> Response:
+        """POST: the same message and the same answer, for networks that refuse WebSockets."""
+        session = self._session(request)
+        message = await _body(request, limit=MESSAGE_BYTES)
+        _check_length(message)
+        return Response(await self._draw(session, message), media_type="application/octet-stream", headers=NO_STORE)
+
+    async def frame_text(self, token: str, message: str) -> str:
+        """The same through Gradio's server function: base64 in, base64 out.
+
+        Raises:
+            StudioError: bad token or message.
+        """
+        session = self._services.store.find(token)
+        if session is None:
+            raise StudioError(NO_SESSION)
+        try:
+            raw = base64.b64decode(message, validate=True)
+            _check_length(raw)
+        except (binascii.Error, ValueError, Refused) as error:
+            raise StudioError(f"A live message should be {MESSAGE_BYTES} bytes in base64; reload the page.") from error
+        return base64.b64encode(await self._draw(session, raw)).decode()
+
+    async def _draw(self, session: Session, message: bytes) -> bytes:
+        """The frame of this message, or of a newer one of the same visitor.
+
+        Raises:
+            Refused: the vector holds a number that is not finite.
+            StudioError: no portrait is open.
+        """
+        seq, vector = unpack_message(message)
+        try:
+            edit = Edit.from_vector(vector, mask=session.document.edit.mask)
+        except StudioError as error:
+            raise Refused(str(error), status=400) from error
+        if session.newest is None:
+            session.newest = NewestWins(lambda request: self._render(session, *request))
+        try:
+            return await session.newest.ask((seq, edit))
+        except (StudioError, asyncio.CancelledError):
+            raise
+        except Exception as error:
+            log.exception("a live frame failed")
+            raise StudioError(GENERIC) from error
+
+    async def _render(self, session: Session, seq: int, edit: Edit) -> bytes:
+        # the mask may have been painted while this request waited
+        edit = edit.with_mask(session.document.edit.mask)
+        session.document = session.document.with_edit(edit)
+        loop = asyncio.get_running_loop()
+        header, jpeg = await loop.run_in_executor(self._services.pool, self._services.draw, session, edit)
+        return pack_frame(seq, header, jpeg)
+
+    # ---- what the live loop shows ----
+    async def view(self, request: Request) -> Response:
+        """POST {"view": "crop" | "photo"}: what the next frames show."""
+        session = self._session(request)
+        try:
+            view = json.loads(await _body(request, limit=MAX_JSON_BYTES)).get("view")
+        except (ValueError, AttributeError, RecursionError):
+            view = None
+        if view not in VIEWS:
+            raise Refused(f"`view` should be one of {', '.join(VIEWS)} but is {str(view)[:40]!r}.", status=400)
+        session.view = view
+        return JSONResponse({"view": view})
+
+    async def source(self, request: Request) -> Response:
+        """GET: the unedited picture, crop or photo."""
+        session = self._session(request)
+        view = request.query_params.get("view", "crop")
+        if view not in VIEWS:
+            raise Refused(f"`view` should be one of {', '.join(VIEWS)} but is {view[:40]!r}.", status=400)
+        loop = asyncio.get_running_loop()
+        work = lambda: self._services.source_jpeg(session, view=view)  # noqa: E731
+        return Response(
+            await loop.run_in_executor(self._services.pool, work), media_type="image/jpeg", headers=NO_STORE
+        )
+
+    async def thumb(self, request: Request) -> Response:
+        """GET: a shipped portrait; public data, so no token."""
+        loop = asyncio.get_running_loop()
+        try:
+            jpeg = await loop.run_in_executor(
+                self._services.pool, self._services.examples.thumb, request.path_params["example"]
+            )
+        except StudioError as error:
+            raise Refused(str(error), status=404) from error
+        return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "max-age=86400"})
+
+    # ---- the painted mask ----
+    async def read_mask(self, request: Request) -> Response:
+        """GET: the mask's PNG; 204 when there is none."""
+        mask = self._session(request).document.edit.mask
+        return Response(mask, media_type="image/png", headers=NO_STORE) if mask else Response(status_code=204)
+
+    async def write_mask(self, request: Request) -> Response:
+        """POST: PNG of an 8-bit grey picture of the crop; white changes, black keeps."""
+        from pipelines.portrait.mask import decode_mask
+
+        session = self._session(request)
+        mask = await _body(request, limit=MAX_MASK_BYTES)
+        decode_mask(mask)
+        session.document = session.document.with_edit(session.document.edit.with_mask(mask))
+        return JSONResponse({"mask": True})
+
+    async def drop_mask(self, request: Request) -> Response:
+        """DELETE: no mask any more."""
+        session = self._session(request)
+        session.document = session.document.with_edit(session.document.edit.with_mask(None))
+        return JSONResponse({"mask": False})
+
+    def _session(self, connection: HTTPConnection) -> Session:
+        if not _is_own_page(connection):
+            raise Refused(FOREIGN, status=403, code=CLOSE_FOREIGN_ORIGIN)
+        session = self._services.store.find(connection.query_params.get("token"))
+        if session is None:
+            raise Refused(NO_SESSION, status=401, code=CLOSE_NO_SESSION)
+        return session
+
+
+class Mailbox:
+    """Room for one message: a newer one replaces it."""
+
+    def __init__(self) -> None:
+        self._message: bytes = b""
+        self._arrived = asyncio.Event()
+
+    def put(self, message: bytes) -> None:
+        self._message = message
+        self._arrived.set()
+
+    async def take(self) -> bytes:
+        await self._arrived.wait()
+        self._arrived.clear()
+        return self._message
+
+
+NO_STORE = {"cache-control": "no-store"}
+
+
+def _answering(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
+    """The handler with every failure as one sentence of JSON."""
+
+    async def answer(request: Request) -> Response:
+        try:
+            return await handler(request)
+        except Refused as refused:
+            return _sentence(str(refused), status=refused.status)
+        except StudioError as error:
+            return _sentence(str(error), status=400)
+        except Exception:
+            log.exception("%s failed", request.url.path)
+            return _sentence(GENERIC, status=500)
+
+    return answer
+
+
+def _sentence(text: str, *, status: int) -> Response:
+    return JSONResponse({"error": text}, status_code=status, headers=NO_STORE)
+
+
+async def _close(socket: WebSocket, refused: Refused) -> None:
+    reason = str(refused).encode()[:MAX_REASON_BYTES].decode(errors="ignore")
+    with contextlib.suppress(RuntimeError, WebSocketDisconnect):
+        await socket.close(refused.code, reason)
+
+
+def _is_own_page(connection: HTTPConnection) -> bool:
+    """Whether a browser's request comes from a page of this host; programs send no origin and need the token only."""
+    origin = connection.headers.get("origin")
+    if origin is None:
+        return True
+    hosts = (connection.headers.get("x-forwarded-host"), connection.headers.get("host"))
+    return urlsplit(origin).netloc in [host for host in hosts if host]
+
+
+def _check_length(message: bytes) -> None:
+    if len(message) != MESSAGE_BYTES:
+        raise Refused(
+            f"A live message should have {MESSAGE_BYTES} bytes but has {len(message)}; reload the page.", status=400
+        )
+
+
+async def _body(request: Request, *, limit: int) -> bytes:
+    """The body, read no further than `limit` bytes."""
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise Refused(f"The body should have at most {limit} bytes but is larger; send less.", status=413)
+    return bytes(body)
+
+
+def server_function(services: Services) -> Callable[[Any], Awaitable[str]]:
+    """`frame([token, message])` for Gradio's server functions, the transport of last resort."""
+    live = LiveRoutes(services)
+
+    async def frame(data: Any) -> str:
+        if not (isinstance(data, list) and len(data) == 2 and all(isinstance(part, str) for part in data)):
+            raise StudioError("`frame` should get a token and a message in base64; reload the page.")
+        return await live.frame_text(*data)
+
+    return frame

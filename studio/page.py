@@ -1,0 +1,207 @@
+"""Data for the page, generated from the tables: what is fixed per server, and what changes with the portrait."""
+
+from __future__ import annotations
+
+import json
+import math
+import secrets
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.motion.controls import CONTROLS, N_SLOTS, REGIONS, SLOTS, Control, Slot
+from pipelines.motion.dims import KEYPOINT_INERT, KEYPOINT_NAMES
+from pipelines.motion.edit import Edit
+from pipelines.motion.mirror import mirror_vector
+from pipelines.motion.regions import KEYPOINT_REGION, PRESETS
+from pipelines.portrait import topology
+from pipelines.portrait.crop import invert, scale_of, transform
+from pipelines.portrait.register import keypoints_in_crop
+from pipelines.portrait.types import CROP_SIZE, Portrait
+from pipelines.render.base import Renderer
+from studio.examples import EXAMPLES
+from studio.live import ROUTES
+from studio.session import Session
+
+VERSION = 1
+
+PANELS: tuple[tuple[str, str, str], ...] = (
+    ("portrait", "Portrait", "The photo you edit and what was measured on it"),
+    ("expression", "Expression", "Controls by meaning, then the 63 motion dimensions"),
+    ("head", "Head", "Turn and place the head, relative to the photo"),
+    ("eyes", "Eyes", "Where the eyes look and how far they open"),
+    ("emotion", "Emotion", "Mix the eight emotions of the paper"),
+    ("regions", "Regions & limits", "Where edits act and how far they may go"),
+    ("export", "Export", "Save the picture or the edit itself"),
+)
+"""(key, title, help)."""
+
+RINGS: dict[str, NDArray[np.int32]] = {
+    "oval": topology.OVAL,
+    "lips": topology.LIPS_OUTER,
+    "lips_inner": topology.LIPS_INNER,
+    "eye_right": topology.EYE_RIGHT,
+    "eye_left": topology.EYE_LEFT,
+    "brow_right": topology.BROW_RIGHT,
+    "brow_left": topology.BROW_LEFT,
+    "nose": topology.NOSE,
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """One sentence over the stage."""
+
+    text: str
+    kind: Literal["error", "info", "busy"] = "error"
+    about: str = ""
+    """"photo": the page offers to choose another one."""
+
+
+# ---- fixed per server ----
+def page_data(renderer: Renderer) -> dict[str, Any]:
+    """Everything the page needs to know of the tables; the `data` prop of the bar part."""
+    return {
+        "slots": [_slot(slot, partner) for slot, partner in zip(SLOTS, _mirror_partners(), strict=True)],
+        "controls": [_control(control) for control in CONTROLS],
+        "regions": [{"key": f"region_{key}", "label": label, "sided": sided} for key, label, sided in REGIONS],
+        "presets": [
+            {"key": key, "label": label, "weights": dict(weights)} for key, (label, weights) in PRESETS.items()
+        ],
+        "keypoints": [
+            {"index": i, "region": KEYPOINT_REGION[i], "inert": KEYPOINT_INERT[i], "label": name}
+            for i, name in enumerate(KEYPOINT_NAMES)
+        ],
+        "emotions": [
+            {"key": c.key, "label": c.label} for c in CONTROLS if c.kind == "emotion" and c.key != "emotion_intensity"
+        ],
+        "panels": [{"key": key, "label": label, "help": text} for key, label, text in PANELS],
+        "examples": [{"key": e.key, "label": e.label, "credit": e.credit} for e in EXAMPLES],
+        "renderer": {
+            "name": renderer.name,
+            "device": getattr(renderer, "device", "CPU"),
+            "ms": None,
+            "reason": renderer.reason,
+        },
+        "routes": dict(ROUTES),
+        "version": VERSION,
+    }
+
+
+def _mirror_partners() -> list[tuple[str, float]]:
+    """(slot it takes its value from, sign) of every slot when left and right are exchanged."""
+    # numbering the slots from 1 lets the sign survive for all of them
+    numbered = mirror_vector(np.arange(1, N_SLOTS + 1, dtype=np.float32))
+    return [(SLOTS[int(abs(number)) - 1].key, float(np.sign(number))) for number in numbered]
+
+
+def _slot(slot: Slot, partner: tuple[str, float]) -> dict[str, Any]:
+    control = slot.control
+    return {
+        "key": slot.key,
+        "control": control.key,
+        "side": slot.side,
+        "lo": control.lo,
+        "hi": control.hi,
+        "step": control.step,
+        "default": control.default,
+        "mirror": {"slot": partner[0], "sign": partner[1]},
+    }
+
+
+def _control(control: Control) -> dict[str, Any]:
+    return {
+        "key": control.key,
+        "label": control.label,
+        "kind": control.kind,
+        "region": control.region,
+        "panel": control.panel,
+        "sided": control.sided,
+        "unit": control.unit,
+        "lo": control.lo,
+        "hi": control.hi,
+        "step": control.step,
+        "default": control.default,
+        "band": control.band,
+        "limit": control.limit,
+        "tip": control.tip,
+        "live": control.live,
+        "confidence": control.confidence,
+        "dim": control.dim,
+        "keypoint": control.keypoint,
+        "axis": control.axis,
+        "percentiles": control.percentiles,
+    }
+
+
+# ---- changes with the portrait ----
+def stage_value(session: Session, *, message: Message | None = None, edit: Edit | None = None, label: str = "") -> str:
+    """JSON of the stage part's value: what is on the stage, and what the page has to change.
+
+    Args:
+        edit: values the page takes over; None keeps the page's own.
+        label: name of that change in the page's history.
+    """
+    value: dict[str, Any] = {
+        "token": session.token,
+        "portrait": None if session.portrait is None else portrait_data(session.portrait, session=session),
+        "edit": None if edit is None else edit.values(),
+        "label": label,
+        "mask": session.document.edit.mask is not None,
+    }
+    if message is not None:
+        # the id lets the page tell the same sentence said twice from a value it has read already
+        value["message"] = {**asdict(message), "id": secrets.token_hex(4)}
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def portrait_data(portrait: Portrait, *, session: Session) -> dict[str, Any]:
+    """What was measured on the photo, in fractions of the photo and of the crop (0..1)."""
+    height, width = portrait.photo.shape[:2]
+    face = portrait.faces[portrait.face_index]
+    motion = portrait.motion
+    return {
+        "key": session.document.example or portrait.key,
+        "id": portrait.key,
+        "name": session.document.name,
+        "size": [width, height],
+        "face_px": round(max(face.right - face.left, face.bottom - face.top)),
+        "faces": [
+            {
+                "left": round(box.left / width, 5),
+                "top": round(box.top / height, 5),
+                "right": round(box.right / width, 5),
+                "bottom": round(box.bottom / height, 5),
+            }
+            for box in portrait.faces
+        ],
+        "face_index": portrait.face_index,
+        "pose": {key: round(float(getattr(motion, key)[0]), 2) for key in ("pitch_deg", "yaw_deg", "roll_deg")},
+        "eye_ratio": [round(float(ratio), 4) for ratio in portrait.eye_ratio],
+        "lip_ratio": round(float(portrait.lip_ratio), 4),
+        "crop": [round(value, 5) for value in _crop_in_photo(portrait)],
+        "keypoints_in_crop": _in_crop(keypoints_in_crop(portrait)),
+        "rings": {name: _in_crop(portrait.landmarks_in_crop[ids, :2]) for name, ids in RINGS.items()},
+    }
+
+
+def _in_crop(points: NDArray[np.float32]) -> list[list[float]]:
+    """(N, 2) crop pixels as fractions of the crop."""
+    return np.round((points.astype(np.float64) + 0.5) / CROP_SIZE, 4).tolist()
+
+
+def crop_side_px(portrait: Portrait) -> float:
+    """Side of the face crop in photo pixels."""
+    return CROP_SIZE / scale_of(portrait.crop_from_photo)
+
+
+def _crop_in_photo(portrait: Portrait) -> tuple[float, float, float, float, float]:
+    """(x, y, width, height, turn in degrees): the upright square around the crop's centre, before its turn."""
+    height, width = portrait.photo.shape[:2]
+    photo_from_crop = invert(portrait.crop_from_photo)
+    x, y = transform(photo_from_crop, np.full((1, 2), (CROP_SIZE - 1) / 2))[0] + 0.5
+    side = crop_side_px(portrait)
+    turn_deg = math.degrees(math.atan2(photo_from_crop[1, 0], photo_from_crop[0, 0]))
+    return float(x - side / 2) / width, float(y - side / 2) / height, side / width, side / height, turn_deg

@@ -1,0 +1,125 @@
+"""Export panel: the picture, the edit file and the atlas figure."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from studio.events import Wiring
+from studio.export import SIZES, PictureOrder, read_edit_file, write_atlas, write_edit, write_picture
+from studio.page import stage_value
+from studio.services import Services
+from studio.session import Session
+
+AREA_CHOICES = [("Full photo", "photo"), ("Face crop", "crop")]
+FORMAT_CHOICES = [("PNG", "png"), ("JPEG", "jpg"), ("WebP", "webp")]
+AS_IN_PHOTO = 0
+SIZE_CHOICES = [("As in the photo", AS_IN_PHOTO), *((f"{size} px", size) for size in SIZES)]
+
+
+def build_export_panel(wiring: Wiring) -> None:
+    """Mount the native part of the panel."""
+    with gr.Column(elem_classes=["st-native", "for-export"]):
+        area = gr.Radio(AREA_CHOICES, value="photo", label="Area")
+        size = gr.Radio(SIZE_CHOICES, value=AS_IN_PHOTO, label="Size of the face")
+        format = gr.Radio(FORMAT_CHOICES, value="png", label="Format")
+        with gr.Row():
+            save_edit = gr.Button("Save edit file", elem_id="st-save-edit")
+            export = gr.Button("Export picture", variant="primary", elem_id="st-export-picture")
+        load_edit = gr.UploadButton("Open edit file", file_types=[".json"], elem_id="st-open-edit")
+    with gr.Column(elem_classes=["st-native", "for-export"]):
+        draw_atlas = gr.Button("Draw every dimension on this portrait", elem_id="st-draw-atlas")
+        sheet = gr.Image(
+            label="Every dimension",
+            type="filepath",
+            format="png",
+            interactive=False,
+            show_label=False,
+            visible=False,
+            buttons=["download", "fullscreen"],
+            elem_id="st-atlas",
+        )
+    # a button cannot both make a file and hand it over, so a hidden one does the second half
+    download = gr.DownloadButton("Download", visible="hidden", elem_id="st-download")
+    _listen_files(wiring, export=(export, [area, format, size]), save=save_edit, load=load_edit, download=download)
+    _listen_atlas(wiring, draw_atlas, sheet)
+
+
+def _listen_files(
+    wiring: Wiring,
+    *,
+    export: tuple[gr.Button, list[Any]],
+    save: gr.Button,
+    load: gr.UploadButton,
+    download: gr.DownloadButton,
+) -> None:
+    services = wiring.services
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
+    heavy: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "export"}
+
+    def picture(session: Session, area: str, format: str, size: int) -> tuple[Any, str]:
+        order = PictureOrder.of(area=area, format=format, size=size or None)
+        return gr.skip(), str(write_picture(session, order, renderer=services.renderer))
+
+    def edit_file(session: Session) -> tuple[Any, str]:
+        return gr.skip(), str(write_edit(session))
+
+    button, choices = export
+    outputs = [wiring.stage, download]
+    made = [
+        button.click(wiring.guarded(picture, outputs=1), [wiring.token, *choices], outputs, **heavy, **quiet),
+        save.click(wiring.guarded(edit_file, outputs=1), wiring.token, outputs, **quiet),
+    ]
+    for event in made:
+        event.success(None, download, None, js=HAND_OVER)
+    load.upload(wiring.guarded(_open_edit, outputs=0), [wiring.token, load], wiring.stage, **quiet)
+
+
+HAND_OVER = """(file) => {
+  const url = file?.url;
+  if (!url || url === window.studio.lastDownload) return;
+  window.studio.lastDownload = url;
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = file.orig_name || url.split("/").pop();
+  link.click();
+}"""
+
+
+def _open_edit(session: Session, path: str) -> tuple[str]:
+    try:
+        edit = read_edit_file(path)
+    finally:
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
+    session.document = session.document.with_edit(edit)
+    return (stage_value(session, edit=edit, label="Open an edit file"),)
+
+
+def _listen_atlas(wiring: Wiring, button: gr.Button, sheet: gr.Image) -> None:
+    services: Services = wiring.services
+
+    def draw(session: Session, report: gr.Progress) -> tuple[Any, Any]:
+        def progress(done: float, text: str) -> None:
+            report(done, desc=text)
+
+        path = write_atlas(session, renderer=services.renderer, progress=progress)
+        return gr.skip(), gr.update(value=str(path), visible=True)
+
+    guarded = wiring.guarded(draw, outputs=1)
+
+    def on_draw(token: str | None, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
+        return guarded(token, progress)
+
+    button.click(lambda: gr.update(visible=True), None, sheet, api_visibility="private", show_progress="hidden").then(
+        on_draw,
+        wiring.token,
+        [wiring.stage, sheet],
+        api_visibility="private",
+        show_progress_on=sheet,
+        concurrency_limit=1,
+        concurrency_id="export",
+    )

@@ -1,0 +1,46 @@
+"""Expression panel: the plot of the current values, refreshed when an edit is committed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import gradio as gr
+
+from pipelines.errors import StudioError
+from pipelines.motion.edit import Edit
+from studio.events import Wiring, event_value
+from studio.plots import expression_change, values_figure
+from studio.session import Session
+
+
+def build_expression_panel(wiring: Wiring) -> None:
+    """Mount the plot and listen to the page's commits."""
+    with gr.Column(elem_classes=["st-native", "for-expression"]):
+        plot = gr.Plot(label="Change against real faces, 10⁻³", elem_id="st-plot")
+
+    keep = wiring.guarded(_keep, outputs=1)
+
+    def on_commit(token: str | None, event: gr.EventData) -> Any:
+        return keep(token, event_value(event, "values"))
+
+    # only the newest of several quick commits matters
+    wiring.stage.commit(
+        on_commit,
+        wiring.token,
+        [wiring.stage, plot],
+        trigger_mode="always_last",
+        show_progress="hidden",
+        api_visibility="private",
+        concurrency_limit=4,
+    )
+
+
+def _keep(session: Session, values: object) -> tuple[Any, Any]:
+    """Take over the committed values and draw them."""
+    if not isinstance(values, dict):
+        raise StudioError("`values` of a commit should be an object of slot values; reload the page.")
+    edit = Edit.of(values, mask=session.document.edit.mask)
+    session.document = session.document.with_edit(edit)
+    if session.portrait is None:
+        return gr.skip(), gr.skip()
+    return gr.skip(), values_figure(expression_change(session.portrait, edit))

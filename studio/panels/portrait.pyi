@@ -1,0 +1,133 @@
+"""Portrait panel: upload and webcam, examples, the choice among faces, and what a visitor starts with."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pipelines.errors import StudioError
+from studio.events import Wiring, event_value, sentence
+from studio.examples import FIRST
+from studio.page import Message, stage_value
+from studio.services import Services
+from studio.session import Session
+
+from gradio.events import Dependency
+
+class PhotoInput(gr.Image):
+    """Upload and webcam that hand over the file as it came: the photo's own reader checks it before decoding.
+
+    Gradio's preprocessing would decode it first, whatever its size.
+    """
+
+    def preprocess(self, payload: Any) -> Any:
+        if payload is None:
+            return None
+        if payload.path is None:
+            raise gr.Error("`photo` should be an uploaded file; upload it again.", print_exception=False)
+        return payload.path
+
+    def get_block_name(self) -> str:
+        return "image"
+    from typing import Callable, Literal, Sequence, Any, TYPE_CHECKING
+    from gradio.blocks import Block
+    if TYPE_CHECKING:
+        from gradio.components import Timer
+        from gradio.components.base import Component
+
+
+def build_portrait_panel(wiring: Wiring) -> None:
+    """Mount the native part of the panel and listen to the portrait events of the stage."""
+    with gr.Column(elem_classes=["st-native", "for-portrait"]):
+        photo = PhotoInput(
+            label="New portrait",
+            type="filepath",
+            sources=["upload", "webcam"],
+            image_mode=None,
+            format="jpeg",
+            height=168,
+            buttons=[],
+        )
+    services = wiring.services
+    open_photo = wiring.guarded(lambda s, path: _open_photo(services, s, path), outputs=1, about="photo")
+    pick_face = wiring.guarded(lambda s, index: _pick_face(services, s, index), outputs=0)
+    pick_example = wiring.guarded(lambda s, key: _pick_example(services, s, key), outputs=0)
+
+    def on_photo(token: str | None, path: str | None) -> Any:
+        return (gr.skip(), gr.skip()) if path is None else open_photo(token, path)
+
+    def on_face(token: str | None, event: gr.EventData) -> Any:
+        return pick_face(token, event_value(event, "index"))[0]
+
+    def on_example(token: str | None, event: gr.EventData) -> Any:
+        return pick_example(token, event_value(event, "key"))[0]
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 2}
+    photo.input(on_photo, [wiring.token, photo], [wiring.stage, photo], concurrency_id="register", **quiet)
+    wiring.stage.pick_face(on_face, wiring.token, wiring.stage, concurrency_id="register", **quiet)
+    wiring.stage.pick_example(on_example, wiring.token, wiring.stage, concurrency_id="register", **quiet)
+
+
+def open_session(services: Services, example: str | None) -> Iterator[tuple[str | None, str]]:
+    """(stage value, token) for a page that has just been opened, first with a word while the renderer is prepared.
+
+    Args:
+        example: the portrait that the page's address asks for.
+    """
+    session = services.store.open()
+    if not services.is_ready:
+        yield stage_value(session, message=Message("Preparing the renderer", kind="busy")), session.token
+    message = None
+    try:
+        wanted = services.examples.find(example or FIRST.key)
+    except StudioError as error:
+        message, wanted = Message(str(error)), FIRST
+    try:
+        _ = services.renderer
+        _show_example(services, session, wanted.key)
+    except Exception as error:
+        message = Message(sentence(error))
+    yield stage_value(session, message=message), session.token
+
+
+def _open_photo(services: Services, session: Session, path: str) -> tuple[str, None]:
+    try:
+        portrait = services.read_photo(path)
+    finally:
+        # the photo lives in memory only; the upload is not kept
+        with contextlib.suppress(OSError):
+            Path(path).unlink()
+    session.open_portrait(portrait, name="Your photo")
+    return _opened(services, session), None
+
+
+def _pick_face(services: Services, session: Session, index: object) -> tuple[str]:
+    portrait = session.portrait
+    if portrait is None:
+        raise StudioError("No portrait is open; choose a photo or an example in the Portrait panel.")
+    if type(index) is not int or not 0 <= index < len(portrait.faces):
+        raise StudioError(f"`face` should be from 0 to {len(portrait.faces) - 1} but is {str(index)[:20]}; pick one.")
+    document = session.document
+    session.open_portrait(services.register_face(portrait, index), name=document.name, example=document.example)
+    return (_opened(services, session),)
+
+
+def _pick_example(services: Services, session: Session, key: object) -> tuple[str]:
+    _show_example(services, session, str(key))
+    return (stage_value(session),)
+
+
+def _show_example(services: Services, session: Session, key: str) -> None:
+    example = services.examples.find(key)
+    session.open_portrait(services.examples.portrait(key), name=example.label, example=key)
+    _opened(services, session)
+
+
+def _opened(services: Services, session: Session) -> str:
+    services.store.trim()
+    services.draw_ahead(session)
+    return stage_value(session)

@@ -1,0 +1,87 @@
+"""The 63 values of an edit against what real faces do, as a plotly figure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.motion.controls import CONTROLS, Control
+from pipelines.motion.edit import Edit, HasSource, apply_edit
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+EDITED = "#58b0ea"
+BAND = "rgba(127,140,152,0.55)"
+INK = "#8f98a2"
+"""Mid grey: readable on the dark and on the light ground."""
+GRID = "rgba(127,140,152,0.25)"
+ROW_PX = 15
+MILLI = 1e3
+
+
+def dim_controls() -> list[Control]:
+    """The live dims grouped by region, in the order of the table."""
+    dims = [control for control in CONTROLS if control.kind == "dim" and control.live]
+    regions = list(dict.fromkeys(control.region for control in dims))
+    return sorted(dims, key=lambda control: (regions.index(control.region), control.dim or 0))
+
+
+def expression_change(source: HasSource, edit: Edit) -> NDArray[np.float32]:
+    """(63,) departure of the edited expression from the photo's, in 10⁻³: mean of both sides of the face."""
+    motion = apply_edit(source, source.motion, edit)
+    return MILLI * (motion.exp - source.motion.exp).reshape(-1)
+
+
+def values_figure(change: NDArray[np.float32]) -> Figure:
+    """Current values as dots over the 5th..95th percentile of real faces.
+
+    Args:
+        change: (63,) from `expression_change`.
+    """
+    import plotly.graph_objects as go
+
+    controls = dim_controls()
+    names = [f"{control.dim} · {control.label}" for control in controls]
+    lows, highs = (np.array([(c.band or (0.0, 0.0))[end] for c in controls]) for end in (0, 1))
+    values = [round(float(change[c.dim]), 2) for c in controls if c.dim is not None]
+    figure = go.Figure()
+    figure.add_bar(
+        y=names,
+        x=highs - lows,
+        base=lows,
+        orientation="h",
+        marker_color=BAND,
+        width=0.55,
+        name="5th to 95th percentile",
+        hovertemplate="%{y}<br>real faces %{base:.1f} to %{x:.1f}<extra></extra>",
+    )
+    figure.add_scatter(
+        y=names,
+        x=values,
+        mode="markers",
+        marker={"color": EDITED, "size": 7},
+        name="this edit",
+        hovertemplate="%{y}<br>%{x:.1f} ×10⁻³<extra></extra>",
+    )
+    figure.update_layout(**_layout(len(controls)))
+    return figure
+
+
+def _layout(rows: int) -> dict[str, Any]:
+    axis = {"gridcolor": GRID, "zerolinecolor": INK, "linecolor": GRID}
+    return {
+        "height": 70 + ROW_PX * rows,
+        "margin": {"l": 4, "r": 8, "t": 28, "b": 24},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "IBM Plex Sans, system-ui, sans-serif", "size": 11, "color": INK},
+        "xaxis": {"title": None, "ticksuffix": "", **axis},
+        "yaxis": {"autorange": "reversed", "automargin": True, "tickfont": {"size": 10}, **axis},
+        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        "barmode": "overlay",
+        "hovermode": "closest",
+        "uirevision": "values",
+    }

@@ -1,0 +1,122 @@
+"""What all visitors share: the renderer, the example portraits, the sessions, the render threads."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+from pipelines.errors import StudioError
+from pipelines.motion.edit import Edit
+from pipelines.portrait.types import Portrait
+from pipelines.render.base import Renderer
+from studio.examples import FIRST, ExampleShelf
+from studio.frames import Drawing
+from studio.session import Session, SessionStore
+
+log = logging.getLogger(__name__)
+
+RENDER_THREADS = 2
+START_SECS = 120.0
+WARM_EDIT = {"yaw_deg": 6.0, "smile": 0.5, "jaw_open": 0.4, "blink": 0.5, "gaze_x_deg": 6.0}
+"""Touches every layer of the renderer, so that its compiled kernels are loaded before the first visitor drags."""
+
+
+@dataclass(frozen=True)
+class Services:
+    """One per server. `start()` gets the renderer ready in the background."""
+
+    store: SessionStore = field(default_factory=SessionStore)
+    examples: ExampleShelf = field(default_factory=ExampleShelf)
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(RENDER_THREADS, "render"))
+    _ready: threading.Event = field(default_factory=threading.Event)
+    _prepared: dict[str, Any] = field(default_factory=dict)
+
+    def start(self) -> None:
+        """Choose the renderer, load its kernels and register the first example, in a thread of its own."""
+        threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
+
+    def _prepare(self) -> None:
+        try:
+            from pipelines.render import choose_renderer
+
+            renderer = choose_renderer()
+            drawing = Drawing.of(self.examples.portrait(FIRST.key), renderer)
+            drawing.draw(Edit.of(WARM_EDIT), renderer, view="crop")
+            self._prepared["renderer"] = renderer
+        except Exception as error:
+            log.exception("the renderer could not be prepared")
+            self._prepared["error"] = error
+        finally:
+            self._ready.set()
+
+    @property
+    def is_ready(self) -> bool:
+        return self._ready.is_set()
+
+    @property
+    def renderer(self) -> Renderer:
+        """The renderer; waits while it is being prepared.
+
+        Raises:
+            StudioError: it could not be prepared, or not in time.
+        """
+        self._ready.wait(START_SECS)
+        if "renderer" not in self._prepared:
+            raise StudioError("The renderer could not be prepared; the server's log says why.")
+        return self._prepared["renderer"]
+
+    def read_photo(self, path: str, *, face_index: int = 0) -> Portrait:
+        """A photo file as a portrait.
+
+        Raises:
+            StudioError: not a photo we take, too large, or without that face.
+        """
+        from pipelines.portrait.load import load_photo
+        from pipelines.portrait.register import register
+
+        return register(load_photo(path), face_index=face_index)
+
+    def register_face(self, portrait: Portrait, face_index: int) -> Portrait:
+        """Another face of the same photo."""
+        from pipelines.portrait.register import register
+
+        return register(portrait.photo, face_index=face_index)
+
+    def draw(self, session: Session, edit: Edit) -> tuple[dict[str, Any], bytes]:
+        """Header and JPEG of one live frame; see `Drawing.draw`.
+
+        Raises:
+            StudioError: no portrait is open.
+        """
+        with session.drawing_lock:
+            return self._drawing(session).draw(edit, self.renderer, view=session.view)
+
+    def source_jpeg(self, session: Session, *, view: str) -> bytes:
+        """JPEG of the unedited picture.
+
+        Raises:
+            StudioError: no portrait is open.
+        """
+        with session.drawing_lock:
+            return self._drawing(session).source(view=view)
+
+    def draw_ahead(self, session: Session) -> None:
+        """Make the buffers of a newly opened portrait while the page is still busy with the news."""
+        self.pool.submit(self._make_drawing, session)
+
+    def _make_drawing(self, session: Session) -> None:
+        with session.drawing_lock:
+            if session.portrait is not None:
+                self._drawing(session)
+
+    def _drawing(self, session: Session) -> Drawing:
+        portrait, drawing = session.portrait, session.drawing
+        if portrait is None:
+            raise StudioError("No portrait is open; choose a photo or an example in the Portrait panel.")
+        if drawing is None or drawing.portrait is not portrait:
+            drawing = session.drawing = Drawing.of(portrait, self.renderer)
+            self.store.trim()
+        return drawing

@@ -1,0 +1,64 @@
+"""One running studio for all tests that need a real server."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+APP = Path(__file__).resolve().parent.parent / "app.py"
+START_SECS = 120
+STOP_SECS = 20
+POLL_SECS = 0.2
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextlib.contextmanager
+def running_server(**environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """(address, process) of a studio on a free port, without network access of its own."""
+    port = free_port()
+    settings = {
+        "GRADIO_SERVER_PORT": str(port),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "HF_HUB_OFFLINE": "1",
+        **environment,
+    }
+    process = subprocess.Popen([sys.executable, str(APP)], env=os.environ | settings, cwd=APP.parent)
+    url = f"http://127.0.0.1:{port}/"
+    try:
+        _wait(url, process)
+        yield url, process
+    finally:
+        process.terminate()
+        process.wait(STOP_SECS)
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECS
+    while True:
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=2):
+            return
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError(f"the studio did not start (exit status {process.poll()})")
+        time.sleep(POLL_SECS)
+
+
+@pytest.fixture(scope="session")
+def server_url() -> Iterator[str]:
+    """Address of the session's studio."""
+    with running_server() as (url, _):
+        yield url

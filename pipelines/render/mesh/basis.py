@@ -38,6 +38,8 @@ EFFECT_TO_SHOW = 0.006
 field is added."""
 EXP_TO_HEAD = 2.625
 """Head units per unit of expression: `pose_scale_ratio` of the atlas."""
+TAIL = (0.03, 0.10)
+"""Share of a dim's strongest effect below which it is none, and from which it is whole."""
 FIELD_SIGMA = 0.15
 MIDLINE_WIDTH = 0.16
 EYEBALL_RADIUS_IN_HEAD = 0.135
@@ -66,6 +68,7 @@ def motion_basis() -> MotionBasis:
     jacobian = _symmetrised(jacobian) * _region_masks(jacobian)[..., None]
     iris = _iris_rotation(jacobian)
     jacobian[:, N_MESH:] = 0.0
+    _cut_tails(jacobian)
     usual = _usual_range()
     _free_lids(jacobian)
     _free_lips(jacobian, usual)
@@ -164,6 +167,13 @@ def _iris_rotation(jacobian: Doubles) -> Doubles:
     both = load_atlas().mirror_dim == np.arange(N_EXP)
     out[both] = out[both].mean(1, keepdims=True)
     return out
+
+
+def _cut_tails(jacobian: Doubles) -> None:
+    """Take far weak effects to exactly zero, so that a local edit redraws a small rectangle."""
+    length = np.linalg.norm(jacobian, axis=-1)
+    share = length / (length.max(-1, keepdims=True) + 1e-12)
+    jacobian *= smoothstep((share - TAIL[0]) / (TAIL[1] - TAIL[0]))[..., None]
 
 
 def _free_lids(jacobian: Doubles) -> None:

@@ -23,13 +23,18 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SEGMENTS = 2 * len(OVAL)
-RING_RADII = (1.07, 1.16, 1.27, 1.4, 1.56, 1.76, 2.0, 2.35, 2.8, 3.5, 4.6)
+RING_RADII = (1.0, 1.07, 1.16, 1.27, 1.4, 1.56, 1.76, 2.0, 2.35, 2.8, 3.5, 4.6)
 LASH_WIDTH = 0.10
 """Distance of the lash ring from the lid margin in eye widths, upper lid; lower lid and corners less."""
 NECK_PIVOT_IN_HEAD = np.array([0.0, 0.308, 0.927])
 """The head turns about this point. On seven clips of LivePortrait's own motion this costs 0.3 % of the pupil distance
 against the origin of the keypoints; the hair outline stays put, which hides most disocclusion."""
 SILHOUETTE_DEPTH_IN_HEAD = np.array([0.0, -0.142, 0.870])
+RIM_DEPTH_IN_HEAD, RIM_DEPTH_SHARE = 0.45, 0.55
+"""From this far in front of the silhouette plane on, depth counts only in part."""
+SPOKE_HALF_WIDTH_DEG = 5.0
+SILHOUETTE_MARGIN = 1.04
+"""How far outside the outermost landmarks the silhouette is drawn."""
 BORDER_SHARE = 0.08
 """Share of the picture over which motion fades out towards its border."""
 
@@ -60,7 +65,11 @@ class HeadFrame:
 
 @dataclass(frozen=True)
 class MeshGeometry:
-    """The mesh at rest. Vertices: 478 landmarks, 16 lash vertices per eye, 36 oval midpoints, 11 rings of 72."""
+    """The mesh at rest.
+
+    Vertices: 478 landmarks, 16 lash vertices per eye, 36 oval midpoints, then 13 rings of 72: a second oval, the
+    silhouette of the face and 11 polar rings.
+    """
 
     size: int
     """Side of the picture in px."""
@@ -71,6 +80,10 @@ class MeshGeometry:
     """(V, 3) px"""
     vertices_in_head: Doubles
     """(V, 3)"""
+    uv: NDArray[np.float32]
+    """(V, 2) px, where a vertex takes its colour: its own place, except that the second oval is reflected in the
+    silhouette. The strip between them is hidden at rest; turned into view it shows what lay beside the face, not a
+    second cheek."""
     triangles: NDArray[np.int32]
     """(T, 3) with the hole triangles of eyes and mouth last: uncovered pixels would keep a stale map."""
     n_skin_triangles: int
@@ -117,15 +130,6 @@ def fit_head_frame(landmarks_px: Doubles) -> HeadFrame:
     return HeadFrame(scale_px=scale, rotation=rotation, origin_px=mean_px - scale * rotation @ mean_head)
 
 
-def landmarks_at(landmarks_in_crop: ArrayLike, *, crop_size: int, size: int) -> Doubles:
-    """(478, 3) landmarks of the crop in pixels of the same picture at another size; pixel centres are integers."""
-    points = np.array(landmarks_in_crop, np.float64)
-    scale = size / crop_size
-    points[:, :2] = (points[:, :2] + 0.5) * scale - 0.5
-    points[:, 2] *= scale
-    return points
-
-
 @lru_cache(maxsize=1)
 def face_triangles() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     """(T, 3) skin triangles and the triangles that fill the eye and lip openings."""
@@ -135,10 +139,11 @@ def face_triangles() -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     return triangles[~inside], triangles[inside]
 
 
-def build_geometry(landmarks_px: Doubles, *, size: int) -> MeshGeometry:
+def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
     """The whole mesh from (478, 3) landmarks in px of a square picture of `size`."""
-    points = np.asarray(landmarks_px, np.float64)
+    points = np.array(landmarks_px, np.float64)
     frame = fit_head_frame(points)
+    points[:, 2] = _flatten_rim(points[:, 2], frame=frame)
     skin, holes = face_triangles()
     rings = anatomy.eye_rings()
     lashes = np.concatenate([_lash_ring(points[ring]) for ring in rings])
@@ -150,13 +155,15 @@ def build_geometry(landmarks_px: Doubles, *, size: int) -> MeshGeometry:
     oval_ids[0::2], oval_ids[1::2] = OVAL, N_LANDMARKS + 32 + np.arange(len(OVAL))
     face = np.concatenate([points, lashes, midpoints])
     outer = _ring_vertices(face[oval_ids], frame=frame, points=points)
-    vertices = np.concatenate([face, outer.reshape(-1, 3)])
-    ring_triangles = _ring_triangles(oval_ids, first=len(face))
+    vertices = np.concatenate([face, face[oval_ids], outer.reshape(-1, 3)])
+    uv = vertices[:, :2].astype(np.float32)
+    uv[len(face) : len(face) + SEGMENTS] = 2.0 * outer[0, :, :2] - face[oval_ids, :2]
+    ring_triangles = _ring_triangles(first=len(face))
     carriers = np.repeat(np.arange(len(vertices))[:, None], 2, axis=1)
     for ring, ids in zip(rings, lash_ids, strict=True):
         carriers[ids] = ring[:, None]
     carriers[oval_ids[1::2]] = np.stack([OVAL, oval_next], 1)
-    carriers[len(face) :] = np.tile(carriers[oval_ids], (len(RING_RADII), 1))
+    carriers[len(face) :] = np.tile(carriers[oval_ids], (len(RING_RADII) + 1, 1))
     outside_px = _distance_outside_oval(vertices, oval=points[OVAL])
     height = float(np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2]))
     carry = np.clip(1.0 - outside_px / (0.35 * height), 0.0, 1.0) ** 1.5
@@ -167,6 +174,7 @@ def build_geometry(landmarks_px: Doubles, *, size: int) -> MeshGeometry:
         landmarks=points,
         vertices=vertices,
         vertices_in_head=frame.to_head(vertices),
+        uv=uv,
         triangles=np.ascontiguousarray(np.concatenate([skin, ring_triangles, holes]).astype(np.int32)),
         n_skin_triangles=len(skin),
         n_face=len(face),
@@ -178,6 +186,13 @@ def build_geometry(landmarks_px: Doubles, *, size: int) -> MeshGeometry:
         eye_rings=rings,
         lips_inner=LIPS_INNER.astype(np.int64),
     )
+
+
+def _flatten_rim(depth_px: Doubles, *, frame: HeadFrame) -> Doubles:
+    """Depths with the rim of the face drawn forward: the photo sees the side of a cheek at a grazing angle, and the
+    less of it a turn reveals, the less is smeared."""
+    knee = float(frame.to_px(SILHOUETTE_DEPTH_IN_HEAD)[2]) - RIM_DEPTH_IN_HEAD * frame.scale_px
+    return np.where(depth_px > knee, knee + RIM_DEPTH_SHARE * (depth_px - knee), depth_px)
 
 
 def _lash_ring(ring_px: Doubles) -> Doubles:
@@ -209,12 +224,15 @@ def _insert_lashes(skin: NDArray[np.int32], *, rings: tuple[Ints, Ints], lash_id
 
 
 def _ring_vertices(oval_px: Doubles, *, frame: HeadFrame, points: Doubles) -> Doubles:
-    """(11, 72, 3) polar rings from the face oval outwards; their depth recedes to the silhouette plane."""
+    """(12, 72, 3) rings from the silhouette outwards; their depth recedes to the silhouette plane."""
     centre = 0.5 * (points[FOREHEAD_TOP, :2] + points[CHIN_TIP, :2])
     half_height = 0.5 * np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2])
     spokes = oval_px[:, :2] - centre
     radius = np.linalg.norm(spokes, axis=1, keepdims=True)
     direction = spokes / radius
+    silhouette = _silhouette_radius(points[:, :2] - centre, direction)[:, None]
+    behind = smoothstep((silhouette / radius - 1.02) / 0.04)
+    radius = radius + behind * np.maximum(SILHOUETTE_MARGIN * silhouette - radius, 0.0)
     z_silhouette = float(frame.to_px(SILHOUETTE_DEPTH_IN_HEAD)[2])
     rings = []
     for factor in RING_RADII:
@@ -228,8 +246,24 @@ def _ring_vertices(oval_px: Doubles, *, frame: HeadFrame, points: Doubles) -> Do
     return np.stack(rings)
 
 
-def _ring_triangles(oval_ids: Ints, *, first: int) -> NDArray[np.int32]:
-    rows = [oval_ids, *(first + SEGMENTS * k + np.arange(SEGMENTS) for k in range(len(RING_RADII)))]
+def _silhouette_radius(offsets: Doubles, direction: Doubles) -> Doubles:
+    """(72,) how far the face reaches along every spoke.
+
+    On the far side of a turned face the oval lies behind cheek and nose: rings that started there would carry a copy
+    of the visible face and show it when the head turns back.
+    """
+    along = offsets @ direction.T
+    across = np.abs(offsets[:, 0:1] * direction[None, :, 1] - offsets[:, 1:2] * direction[None, :, 0])
+    near = (along > 0) & (across < np.tan(np.radians(SPOKE_HALF_WIDTH_DEG)) * along)
+    reach = np.where(near, along, 0.0).max(0)
+    padded = np.concatenate([reach[-1:], reach, reach[:1]])
+    widest = np.max([padded[:-2], padded[1:-1], padded[2:]], axis=0)
+    padded = np.concatenate([widest[-2:], widest, widest[:2]])
+    return np.convolve(padded, np.full(5, 0.2), "valid")
+
+
+def _ring_triangles(*, first: int) -> NDArray[np.int32]:
+    rows = [first + SEGMENTS * k + np.arange(SEGMENTS) for k in range(len(RING_RADII) + 1)]
     triangles = []
     for inner, outer in pairwise(rows):
         inner_next, outer_next = np.roll(inner, -1), np.roll(outer, -1)
@@ -252,7 +286,8 @@ def _follow_weights(vertices: Doubles, *, points: Doubles, outside_px: Doubles, 
     above_chin = offset @ up / height
     aside = np.abs(offset @ np.array([-up[1], up[0]])) / height
     follow = smoothstep((above_chin + 0.50) / 0.62)
-    follow *= 1 - smoothstep((0.22 - above_chin) / 0.35) * smoothstep((aside - 0.42) / 0.40)
-    follow = np.maximum(follow, 1 - smoothstep(outside_px / (0.42 * height)))
+    follow *= 1 - smoothstep((0.30 - above_chin) / 0.35) * smoothstep((aside - 0.34) / 0.34)
+    reach = 0.18 + 0.24 * smoothstep(above_chin / 0.4)
+    follow = np.maximum(follow, 1 - smoothstep(outside_px / (reach * height)))
     follow[:n_face] = 1.0
     return follow

@@ -130,50 +130,48 @@ def fade_border(map_x, map_y, gains, rect, width):
 def compose(photo, foreground, background, map_x, map_y, gains, rect, out):
     """out = warped premultiplied foreground * gain over the background, inside `rect`; bilinear in float32.
 
+    Flat indices and written-out channels: a loop over channels costs 30 % more here.
+
     Args:
-        foreground: (S, S, 4) int16, colour times 16 and alpha times 4080.
+        photo, background, out: (S, S, 3) uint8, contiguous.
+        foreground: (S, S, 4) float32 premultiplied colour and alpha.
     """
     top, bottom, left, right = rect
-    limit = photo.shape[0] - 1
-    edge = np.float32(limit)
-    sixteenth, alpha_one = np.float32(0.0625), np.float32(1.0 / 4080.0)
+    size = photo.shape[0]
+    limit = size - 1
+    edge, snap = np.float32(limit), np.float32(_SNAP)
     one, half, white, zero = np.float32(1.0), np.float32(0.5), np.float32(255.0), np.float32(0.0)
+    front, back, still, result = foreground.reshape(-1), background.reshape(-1), photo.reshape(-1), out.reshape(-1)
     for y in range(top, bottom):
         for x in range(left, right):
             u, v, gain = map_x[y, x], map_y[y, x], gains[y, x]
-            if abs(u - x) < _SNAP and abs(v - y) < _SNAP and abs(gain - one) < _SNAP:
-                for c in range(3):
-                    out[y, x, c] = photo[y, x, c]
+            k = (y * size + x) * 3
+            if abs(u - np.float32(x)) < snap and abs(v - np.float32(y)) < snap and abs(gain - one) < snap:
+                result[k], result[k + 1], result[k + 2] = still[k], still[k + 1], still[k + 2]
                 continue
             u, v = min(max(u, zero), edge), min(max(v, zero), edge)
             i, j = np.int32(u), np.int32(v)
             fx, fy = u - np.float32(i), v - np.float32(j)
-            i1, j1 = min(i + 1, limit), min(j + 1, limit)
+            p = (j * size + i) * 4
+            q = p + 4 if i < limit else p
+            down = 4 * size if j < limit else 0
+            r, s = p + down, q + down
             w11 = fx * fy
             w10, w01 = fy - w11, fx - w11
             w00 = one - fx - w10
-            alpha = (
-                foreground[j, i, 3] * w00
-                + foreground[j, i1, 3] * w01
-                + foreground[j1, i, 3] * w10
-                + foreground[j1, i1, 3] * w11
-            )
-            see_through = one - alpha * alpha_one
-            gain *= sixteenth
-            for c in range(3):
-                colour = (
-                    foreground[j, i, c] * w00
-                    + foreground[j, i1, c] * w01
-                    + foreground[j1, i, c] * w10
-                    + foreground[j1, i1, c] * w11
-                )
-                value = colour * gain + background[y, x, c] * see_through + half
-                out[y, x, c] = np.uint8(np.int32(min(white, max(zero, value))))
+            red = front[p] * w00 + front[q] * w01 + front[r] * w10 + front[s] * w11
+            green = front[p + 1] * w00 + front[q + 1] * w01 + front[r + 1] * w10 + front[s + 1] * w11
+            blue = front[p + 2] * w00 + front[q + 2] * w01 + front[r + 2] * w10 + front[s + 2] * w11
+            alpha = front[p + 3] * w00 + front[q + 3] * w01 + front[r + 3] * w10 + front[s + 3] * w11
+            see_through = one - alpha
+            result[k] = np.uint8(np.int32(min(white, max(zero, red * gain + back[k] * see_through + half))))
+            result[k + 1] = np.uint8(np.int32(min(white, max(zero, green * gain + back[k + 1] * see_through + half))))
+            result[k + 2] = np.uint8(np.int32(min(white, max(zero, blue * gain + back[k + 2] * see_through + half))))
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
-def vertex_normals(vertices, triangles, count, normals):
-    """(V, 3) unit normals towards the camera from the first `count` triangles, written to `normals`."""
+def vertex_normals(vertices, triangles, count, flip, normals):
+    """(V, 3) unit normals from the first `count` triangles, written to `normals`; with `flip` all face the camera."""
     normals[:] = 0.0
     for t in range(count):
         a, b, c = triangles[t, 0], triangles[t, 1], triangles[t, 2]
@@ -188,7 +186,7 @@ def vertex_normals(vertices, triangles, count, normals):
     for v in range(len(normals)):
         x, y, z = normals[v, 0], normals[v, 1], normals[v, 2]
         length = np.sqrt(x * x + y * y + z * z) + 1e-9
-        if z > 0.0:
+        if flip and z > 0.0:
             length = -length
         normals[v, 0] = x / length
         normals[v, 1] = y / length
@@ -268,22 +266,17 @@ def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, ro
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def blend_over(out, colour, alpha, gain):
-    """out = colour * gain over out by (h, w) `alpha`, in place.
-
-    Args:
-        out, colour: (h, w, 3) uint8.
-        gain: (3,) float32.
-    """
-    half, white = np.float32(0.5), np.float32(255.0)
+def blend_over(out, colour, alpha):
+    """Blend (h, w, 3) uint8 `colour` over `out` in place by (h, w) float32 `alpha`."""
+    half = np.float32(0.5)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
             a = alpha[y, x]
             if a <= 0.0:
                 continue
             for c in range(3):
-                value = min(white, colour[y, x, c] * gain[c])
-                out[y, x, c] = np.uint8(out[y, x, c] + (value - out[y, x, c]) * a + half)
+                below = np.float32(out[y, x, c])
+                out[y, x, c] = np.uint8(np.int32(below + (np.float32(colour[y, x, c]) - below) * a + half))
 
 
 def warm_up(progress: Callable[[float, str], None] | None = None) -> None:
@@ -298,7 +291,7 @@ def warm_up(progress: Callable[[float, str], None] | None = None) -> None:
     gain, follow = np.ones(4, np.float32), np.ones(4)
     triangles = np.array([[0, 1, 2], [1, 3, 2]], np.int32)
     maps = [np.zeros((size, size), np.float32) for _ in range(4)]
-    photo, foreground = np.zeros((size, size, 3), np.uint8), np.zeros((size, size, 4), np.int16)
+    photo, foreground = np.zeros((size, size, 3), np.uint8), np.zeros((size, size, 4), np.float32)
     rect, eye, zero = (0, size, 0, size), np.eye(3), np.zeros(3)
     neighbours, starts = np.array([1, 2, 0, 2, 0, 1, 1, 2]), np.array([0, 2, 4, 6, 8])
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
@@ -307,13 +300,13 @@ def warm_up(progress: Callable[[float, str], None] | None = None) -> None:
             "folds",
             lambda: unfold(points, points * 0, triangles, np.ones(2, bool), neighbours, starts, 0.2, 1, points * 0),
         ),
-        ("normals", lambda: vertex_normals(posed, triangles, 2, np.empty((4, 3)))),
+        ("normals", lambda: vertex_normals(posed, triangles, 2, True, np.empty((4, 3)))),
         ("moved area", lambda: dirty_rect(posed, points, gain, triangles, size, 0.01)),
         ("raster", lambda: raster_flow(posed, uv, gain, triangles, rect, *maps)),
         ("border", lambda: fade_border(maps[0], maps[1], maps[2], rect, 1)),
         (
             "cheek",
-            lambda: blend_over(photo.copy()[0:4, 0:4], photo[0:4, 0:4].copy(), maps[3][0:4, 0:4].copy(), gain[:3]),
+            lambda: blend_over(photo.copy()[0:4, 0:4], photo[0:4, 0:4].copy(), maps[3][0:4, 0:4]),
         ),
         ("composite", lambda: compose(photo, foreground, photo, maps[0], maps[1], maps[2], rect, photo.copy())),
     )

@@ -5,18 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.motion.space import Motion
+from pipelines.portrait.crop import resample
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
 from pipelines.render.mesh import kernels
 from pipelines.render.mesh.completion import CheekCompletion
 from pipelines.render.mesh.eyes import EyeLayer
-from pipelines.render.mesh.geometry import BORDER_SHARE, MeshGeometry, build_geometry, landmarks_at
+from pipelines.render.mesh.geometry import BORDER_SHARE, MeshGeometry, build_geometry
 from pipelines.render.mesh.layers import Layers, cut_layers
+from pipelines.render.mesh.mouth import MouthLayer
+from pipelines.render.mesh.mouth import MouthLayer
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.rig import FaceRig
 from pipelines.render.mesh.shading import FaceLight
@@ -46,7 +48,6 @@ class MeshHandle:
     completion: CheekCompletion | None
     features: tuple[FeatureLayer, ...]
     """What is drawn over the warped skin, in order."""
-    uv: Floats
     map_x: Floats
     map_y: Floats
     gains: Floats
@@ -65,22 +66,18 @@ class MeshRenderer:
 
     def prepare(self, portrait: Portrait, *, size: int = CROP_SIZE) -> MeshHandle:
         """Mesh, layers and light of one portrait at one size (about 0.2 s of CPU time at 512)."""
-        image = crop_at(portrait, size=size)
-        landmarks = landmarks_at(portrait.landmarks_in_crop, crop_size=CROP_SIZE, size=size)
-        matte = portrait.matte
-        if size != CROP_SIZE:
-            matte = cv2.resize(matte, (size, size), interpolation=cv2.INTER_LINEAR)
-        geometry = build_geometry(landmarks, size=size)
+        crop = resample(portrait, size)
+        image = np.ascontiguousarray(crop.image)
+        geometry = build_geometry(crop.landmarks_in_crop, size=size)
         grid_y, grid_x = np.mgrid[0:size, 0:size].astype(np.float32)
         return MeshHandle(
             image=image,
             geometry=geometry,
             rig=FaceRig(geometry, portrait.motion),
             light=FaceLight(image, geometry),
-            layers=cut_layers(image, matte, geometry),
+            layers=cut_layers(image, crop.matte, geometry),
             completion=CheekCompletion.of(image, geometry),
-            features=(EyeLayer(image, geometry),),
-            uv=np.ascontiguousarray(geometry.vertices[:, :2].astype(np.float32)),
+            features=(EyeLayer(image, geometry), MouthLayer(image, geometry)),
             map_x=np.ascontiguousarray(grid_x),
             map_y=np.ascontiguousarray(grid_y),
             gains=np.ones((size, size), np.float32),
@@ -108,29 +105,11 @@ class MeshRenderer:
         if both[0] >= both[1]:
             return
         maps = (handle.map_x, handle.map_y, handle.gains)
-        kernels.raster_flow(posed.vertices, handle.uv, gain, geometry.triangles, both, *maps, handle.depth)
+        kernels.raster_flow(posed.vertices, geometry.uv, gain, geometry.triangles, both, *maps, handle.depth)
         kernels.fade_border(*maps, both, max(1, round(BORDER_SHARE * geometry.size)))
         kernels.compose(handle.image, layers.foreground, layers.background, *maps, both, out)
         if handle.completion is not None:
             handle.completion.draw(out, posed.vertices, handle.depth)
-
-
-def crop_at(portrait: Portrait, *, size: int) -> Frame:
-    """(size, size, 3) face crop: the 512 crop itself, a reduction of it, or a larger one taken from the photo."""
-    if size == CROP_SIZE:
-        return np.ascontiguousarray(portrait.image)
-    scale = size / CROP_SIZE
-    photo_scale = float(np.sqrt(abs(np.linalg.det(portrait.crop_from_photo[:, :2]))))
-    if size < CROP_SIZE or photo_scale >= 1.0:
-        interpolation = cv2.INTER_AREA if size < CROP_SIZE else cv2.INTER_CUBIC
-        return np.asarray(cv2.resize(portrait.image, (size, size), interpolation=interpolation), np.uint8)
-    matrix = portrait.crop_from_photo * scale
-    matrix[:, 2] += 0.5 * scale - 0.5
-    interpolation = cv2.INTER_AREA if scale * photo_scale < 1.0 else cv2.INTER_CUBIC
-    border = cv2.BORDER_REFLECT_101
-    return np.asarray(
-        cv2.warpAffine(portrait.photo, matrix, (size, size), flags=interpolation, borderMode=border), np.uint8
-    )
 
 
 def _union(a: Rect, b: Rect) -> Rect:

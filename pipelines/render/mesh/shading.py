@@ -13,9 +13,9 @@ from pipelines.render.mesh.kernels import vertex_normals
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]
 
-STRENGTH = 0.7
+STRENGTH = 0.5
 """Share of the fitted light applied: some of what looks like shading is paint."""
-MAX_LOG_GAIN = 0.35
+MAX_LOG_GAIN = 0.2
 
 
 class FaceLight:
@@ -25,7 +25,7 @@ class FaceLight:
         self._triangles = geometry.triangles
         self._count = len(geometry.triangles)
         self._rest = np.empty((len(geometry.vertices), 3))
-        vertex_normals(geometry.vertices, self._triangles, self._count, self._rest)
+        vertex_normals(geometry.vertices, self._triangles, self._count, True, self._rest)
         self._now = np.empty_like(self._rest)
         self._weight = geometry.follow * np.where(np.arange(len(self._rest)) < geometry.n_face, 1.0, geometry.carry)
         self._direction = STRENGTH * self._fit(image, geometry)
@@ -33,7 +33,7 @@ class FaceLight:
 
     def gain(self, posed: Floats) -> Floats:
         """(V,) brightness factor of every vertex; the buffer is reused."""
-        vertex_normals(posed, self._triangles, self._count, self._now)
+        vertex_normals(posed, self._triangles, self._count, True, self._now)
         log_gain = np.clip((self._now - self._rest) @ self._direction, -MAX_LOG_GAIN, MAX_LOG_GAIN)
         self._gain[:] = 1.0 + (np.exp(log_gain) - 1.0) * self._weight
         return self._gain

@@ -16,7 +16,7 @@ from studio.panels.expression import build_expression_panel
 from studio.panels.portrait import build_portrait_panel, open_session
 from studio.services import Services
 from studio.stage.bundle import page_head
-from studio.stage.part import Part
+from studio.stage.part import part
 from studio.theme import studio_theme
 
 TITLE = "Ditto Motion Studio"
@@ -35,12 +35,12 @@ def build_page(services: Services) -> gr.Blocks:
     ) as page:
         token = gr.State(None)
         with gr.Column(elem_id="studio"):
-            Part("bar", data=page_data(services.renderer))
-            stage = Part("stage", events=STAGE_EVENTS, server_functions=[server_function(services)])
-            Part("rail")
+            part("bar", data=page_data(services.renderer))
+            stage = part("stage", events=STAGE_EVENTS, server_functions=[server_function(services)])
+            part("rail")
             wiring = Wiring(services=services, stage=stage, token=token)
             with gr.Column(elem_id="st-side"):
-                Part("panels")
+                part("panels")
                 build_portrait_panel(wiring)
                 build_expression_panel(wiring)
                 build_export_panel(wiring)

@@ -14,7 +14,6 @@ from studio.live import GENERIC
 from studio.page import Message, stage_value
 from studio.services import Services
 from studio.session import Session
-from studio.stage.part import Part
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ class Wiring:
     """What every panel needs to listen and to answer."""
 
     services: Services
-    stage: Part
+    stage: gr.HTML
     token: gr.State
     """Token of the visitor's session; stays on the server."""
 

@@ -18,15 +18,15 @@ BAND = "rgba(127,140,152,0.55)"
 INK = "#8f98a2"
 """Mid grey: readable on the dark and on the light ground."""
 GRID = "rgba(127,140,152,0.25)"
-ROW_PX = 15
+ROW_PX = 14
 MILLI = 1e3
 
 
 def dim_controls() -> list[Control]:
-    """The live dims grouped by region, in the order of the table."""
-    dims = [control for control in CONTROLS if control.kind == "dim" and control.live]
+    """All 63 dims: the live ones by region, then the inert ones."""
+    dims = [control for control in CONTROLS if control.kind == "dim"]
     regions = list(dict.fromkeys(control.region for control in dims))
-    return sorted(dims, key=lambda control: (regions.index(control.region), control.dim or 0))
+    return sorted(dims, key=lambda control: (not control.live, regions.index(control.region), control.dim or 0))
 
 
 def expression_change(source: HasSource, edit: Edit) -> NDArray[np.float32]:
@@ -80,7 +80,7 @@ def _layout(rows: int) -> dict[str, Any]:
         "font": {"family": "IBM Plex Sans, system-ui, sans-serif", "size": 11, "color": INK},
         "xaxis": {"title": None, "ticksuffix": "", **axis},
         "yaxis": {"autorange": "reversed", "automargin": True, "tickfont": {"size": 10}, **axis},
-        "legend": {"orientation": "h", "x": 0, "y": 1, "yanchor": "bottom"},
+        "legend": {"orientation": "h", "xref": "container", "x": 0, "y": 1, "yanchor": "bottom", "itemwidth": 30},
         "barmode": "overlay",
         "hovermode": "closest",
         "uirevision": "values",

@@ -15,7 +15,7 @@ from pipelines.files import write_atomic
 from pipelines.motion.edit import FORMAT, Edit
 from studio.events import sentence
 from studio.export import MAX_EDIT_FILE_BYTES, PictureOrder, export_picture
-from studio.panels.portrait import PhotoInput
+from studio.panels.photo_input import photo_input
 from studio.services import Services
 
 
@@ -44,7 +44,7 @@ def read_edit_value(value: object) -> Edit:
 def build_api(services: Services) -> None:
     """Offer `/edit` to API clients; nothing of it shows on the page."""
     with gr.Column(visible=False):
-        photo = PhotoInput(label="photo", type="filepath", image_mode=None)
+        photo = photo_input(label="photo")
         edit = gr.JSON(label="edit")
         area = gr.Textbox("photo", label="area")
         size = gr.Number(None, label="size", precision=0)

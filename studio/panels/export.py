@@ -13,6 +13,7 @@ from studio.export import SIZES, PictureOrder, read_edit_file, write_atlas, writ
 from studio.page import stage_value
 from studio.services import Services
 from studio.session import Session
+from studio.stage.part import heading
 
 AREA_CHOICES = [("Full photo", "photo"), ("Face crop", "crop")]
 FORMAT_CHOICES = [("PNG", "png"), ("JPEG", "jpg"), ("WebP", "webp")]
@@ -23,15 +24,19 @@ SIZE_CHOICES = [("As in the photo", AS_IN_PHOTO), *((f"{size} px", size) for siz
 def build_export_panel(wiring: Wiring) -> None:
     """Mount the native part of the panel."""
     with gr.Column(elem_classes=["st-native", "for-export"]):
+        heading("Picture", "rendered from the photo's own pixels")
         area = gr.Radio(AREA_CHOICES, value="photo", label="Area")
-        size = gr.Radio(SIZE_CHOICES, value=AS_IN_PHOTO, label="Size of the face")
+        size = gr.Radio(SIZE_CHOICES, value=AS_IN_PHOTO, label="Size", visible=False)
         format = gr.Radio(FORMAT_CHOICES, value="png", label="Format")
-        with gr.Row():
-            save_edit = gr.Button("Save edit file", elem_id="st-save-edit")
-            export = gr.Button("Export picture", variant="primary", elem_id="st-export-picture")
-        load_edit = gr.UploadButton("Open edit file", file_types=[".json"], elem_id="st-open-edit")
+        export = gr.Button("Export picture", variant="primary", elem_id="st-export-picture")
     with gr.Column(elem_classes=["st-native", "for-export"]):
-        draw_atlas = gr.Button("Draw every dimension on this portrait", elem_id="st-draw-atlas")
+        heading("Edit file", "values and painted mask, without the photo")
+        with gr.Row():
+            load_edit = gr.UploadButton("Open edit file", file_types=[".json"], size="md", elem_id="st-open-edit")
+            save_edit = gr.Button("Save edit file", size="md", elem_id="st-save-edit")
+    with gr.Column(elem_classes=["st-native", "for-export"]):
+        heading("Every dimension", "each of the 63 at both ends, and where it acts")
+        draw_atlas = gr.Button("Draw on this portrait", size="md", elem_id="st-draw-atlas")
         sheet = gr.Image(
             label="Every dimension",
             type="filepath",
@@ -42,6 +47,7 @@ def build_export_panel(wiring: Wiring) -> None:
             buttons=["download", "fullscreen"],
             elem_id="st-atlas",
         )
+    area.input(lambda chosen: gr.update(visible=chosen == "crop"), area, size, api_visibility="private", queue=False)
     # a button cannot both make a file and hand it over, so a hidden one does the second half
     download = gr.DownloadButton("Download", visible="hidden", elem_id="st-download")
     _listen_files(wiring, export=(export, [area, format, size]), save=save_edit, load=load_edit, download=download)

@@ -11,12 +11,14 @@ from pipelines.motion.edit import Edit
 from studio.events import Wiring, event_value
 from studio.plots import expression_change, values_figure
 from studio.session import Session
+from studio.stage.part import heading
 
 
 def build_expression_panel(wiring: Wiring) -> None:
     """Mount the plot and listen to the page's commits."""
     with gr.Column(elem_classes=["st-native", "for-expression"]):
-        plot = gr.Plot(label="Change against real faces, 10⁻³", elem_id="st-plot")
+        heading("Plot", "what this edit changes, against real faces · ×10⁻³")
+        plot = gr.Plot(show_label=False, elem_id="st-plot")
 
     keep = wiring.guarded(_keep, outputs=1)
 

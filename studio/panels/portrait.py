@@ -13,35 +13,21 @@ from pipelines.errors import StudioError
 from studio.events import Wiring, event_value, sentence
 from studio.examples import FIRST
 from studio.page import Message, stage_value
+from studio.panels.photo_input import photo_input
 from studio.services import Services
 from studio.session import Session
-
-
-class PhotoInput(gr.Image):
-    """Upload and webcam that hand over the file as it came: the photo's own reader checks it before decoding.
-
-    Gradio's preprocessing would decode it first, whatever its size.
-    """
-
-    def preprocess(self, payload: Any) -> Any:
-        if payload is None:
-            return None
-        if payload.path is None:
-            raise gr.Error("`photo` should be an uploaded file; upload it again.", print_exception=False)
-        return payload.path
-
-    def get_block_name(self) -> str:
-        return "image"
+from studio.stage.part import heading
 
 
 def build_portrait_panel(wiring: Wiring) -> None:
     """Mount the native part of the panel and listen to the portrait events of the stage."""
     with gr.Column(elem_classes=["st-native", "for-portrait"]):
-        photo = PhotoInput(
+        heading("New portrait", "a photo with one or more faces, up to 25 megapixels")
+        photo = photo_input(
             label="New portrait",
-            type="filepath",
+            show_label=False,
+            placeholder="Drop a photo here\nor click to choose one",
             sources=["upload", "webcam"],
-            image_mode=None,
             format="jpeg",
             height=168,
             buttons=[],

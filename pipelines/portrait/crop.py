@@ -144,11 +144,17 @@ def _outside_px(shape: tuple[int, ...], matrix: Matrix, size: int) -> NDArray[np
     """(size, size) distance of every crop pixel beyond the photo's edge in crop pixels; None when all lie inside."""
     height, width = shape[:2]
     back = invert(matrix)
-    grid = np.arange(size, dtype=np.float64)
-    x = back[0, 0] * grid[None] + back[0, 1] * grid[:, None] + back[0, 2]
-    y = back[1, 0] * grid[None] + back[1, 1] * grid[:, None] + back[1, 2]
-    beyond = np.maximum(np.maximum(-x, x - (width - 1)), np.maximum(-y, y - (height - 1)))
-    return None if beyond.max() <= 0 else (np.maximum(beyond, 0) * scale_of(matrix)).astype(np.float32)
+    last = size - 1
+    corners = transform(back, np.array([[0, 0], [last, 0], [0, last], [last, last]], float))
+    if corners.min() >= 0 and (corners <= [width - 1, height - 1]).all():
+        return None
+    back = (back * scale_of(matrix)).astype(np.float32)
+    right, bottom = (np.float32(scale_of(matrix) * (side - 1)) for side in (width, height))
+    grid = np.arange(size, dtype=np.float32)
+    x = back[0, 0] * grid[None] + (back[0, 1] * grid[:, None] + back[0, 2])
+    y = back[1, 0] * grid[None] + (back[1, 1] * grid[:, None] + back[1, 2])
+    beyond = np.maximum(np.maximum(-x, x - right), np.maximum(-y, y - bottom))
+    return np.maximum(beyond, 0, out=beyond)
 
 
 def _soften(crop: Picture, outside_px: NDArray[np.float32]) -> Picture:
@@ -157,6 +163,6 @@ def _soften(crop: Picture, outside_px: NDArray[np.float32]) -> Picture:
     small = cv2.resize(crop, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
     small = cv2.GaussianBlur(small, (0, 0), 0.02 * size, borderType=cv2.BORDER_REFLECT_101)
     soft = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
-    share = np.clip(outside_px / (BLUR_SHARE * size), 0, 1)
-    share = (share * share * (3 - 2 * share))[..., None]
-    return np.where(share > 0, crop + share * (soft.astype(np.float32) - crop) + 0.5, crop).astype(np.uint8)
+    share = np.minimum(outside_px / np.float32(BLUR_SHARE * size), 1)
+    share *= share * (3 - 2 * share)
+    return np.asarray(cv2.blendLinear(crop, soft, 1 - share, share), np.uint8)

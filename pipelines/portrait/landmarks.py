@@ -22,8 +22,9 @@ Tile = tuple[int, int, int, int]
 MAX_FACES = 8
 DETECT_SIDE = 1024
 """The whole photo is searched on a copy of at most this side: the net itself looks at 128 pixels."""
-SMALL_SHARE = 0.3
-"""Where the largest face is smaller than this share of the photo, tiles look for more faces."""
+TILE_SIDE = 512
+TILE_PER_FACE = 2.5
+"""Once a face is known, tiles stop at this many times its size: that finds its neighbours."""
 MIN_TILE = 192
 """Tiles get no smaller than this: three times the smallest face worth editing."""
 MAX_TILES = 300
@@ -97,49 +98,42 @@ class FaceFinder:
     def find(self, photo: Picture) -> list[Face]:
         """All faces of an (H, W, 3) RGB photo in photo pixels, largest first.
 
-        Searched in turn: the whole photo, the photo turned, tiles of it, down to faces of about 60 pixels.
+        Searched in turn, until something is found: the whole photo, the photo turned, tiles of it down to faces of
+        about 60 pixels, tiles of the photo turned. Where faces are small, tiles look for more of them.
         """
-        height, width = photo.shape[:2]
-        faces = self._find_in(photo, (0, 0, width, height)) or self._find_turned(photo)
-        if not faces or max(face.size_px for face in faces) < SMALL_SHARE * max(height, width):
-            faces = self._find_in_tiles(photo, faces)
+        faces = self._find_in(photo, side=DETECT_SIDE) or self._find_turned(photo, in_tiles=False)
+        faces = self._find_in_tiles(photo, faces) or self._find_turned(photo, in_tiles=True)
         return sorted(faces, key=lambda face: -face.size_px)[:MAX_FACES]
 
-    def _find_in(self, photo: Picture, tile: Tile) -> list[Face]:
-        left, top, right, bottom = tile
-        patch, ratio = _shrink(photo[top:bottom, left:right])
-        photo_from_patch = np.array([[ratio, 0, 0.5 * ratio - 0.5 + left], [0, ratio, 0.5 * ratio - 0.5 + top]])
-        return [face.moved(photo_from_patch) for face in self.detect(patch)]
+    def _find_in(self, patch: Picture, *, side: int) -> list[Face]:
+        """Faces of a patch, searched on a copy of at most `side` pixels, in pixels of the patch."""
+        small, patch_from_small = _shrink(patch, side=side)
+        return [face.moved(patch_from_small) for face in self.detect(small)]
 
-    def _find_turned(self, photo: Picture) -> list[Face]:
-        small, ratio = _shrink(photo)
-        height, width = small.shape[:2]
-        side = int(np.ceil(np.hypot(height, width)))
-        middle = 0.5 * (side - 1)
+    def _find_turned(self, photo: Picture, *, in_tiles: bool) -> list[Face]:
+        small, photo_from_small = _shrink(photo, side=DETECT_SIDE)
         for turn_deg in TURNS_DEG:
-            turned_from_small = cv2.getRotationMatrix2D((0.5 * (width - 1), 0.5 * (height - 1)), turn_deg, 1.0)
-            turned_from_small[:, 2] += [middle - 0.5 * (width - 1), middle - 0.5 * (height - 1)]
-            turned = cv2.warpAffine(small, turned_from_small, (side, side), flags=cv2.INTER_LINEAR)
-            faces = self.detect(np.asarray(turned, np.uint8))
+            turned, small_from_turned = _turn(small, turn_deg)
+            min_tile = DETECT_SIDE // 3
+            faces = self._find_in_tiles(turned, [], min_tile=min_tile) if in_tiles else self.detect(turned)
             if faces:
-                photo_from_turned = ratio * cv2.invertAffineTransform(turned_from_small)
-                photo_from_turned[:, 2] += 0.5 * ratio - 0.5
-                return [face.moved(photo_from_turned) for face in faces]
+                return [face.moved(small_from_turned).moved(photo_from_small) for face in faces]
         return []
 
-    def _find_in_tiles(self, photo: Picture, faces: list[Face]) -> list[Face]:
-        """`faces` and those that tiles add; tiles halve until some face is found or they get too small."""
+    def _find_in_tiles(self, photo: Picture, faces: list[Face], *, min_tile: int = MIN_TILE) -> list[Face]:
+        """`faces` and those that tiles add. Tiles halve down to a few times the largest face, or till one is found."""
         grid = 2
-        while max(photo.shape[:2]) / grid >= MIN_TILE:
+        while True:
             tiles = list(_tiles(photo.shape[1], photo.shape[0], grid=grid))
-            if len(tiles) > MAX_TILES:
-                break
-            for tile in tiles:
-                faces = _merge(faces, self._find_in(photo, tile))
-            if faces:
-                break
+            tile_px = tiles[0][2] - tiles[0][0]
+            enough_px = max([min_tile, *(TILE_PER_FACE * face.size_px for face in faces)])
+            if tile_px < enough_px or len(tiles) > MAX_TILES:
+                return faces
+            for left, top, right, bottom in tiles:
+                shift = np.array([[1.0, 0.0, left], [0.0, 1.0, top]])
+                found = self._find_in(photo[top:bottom, left:right], side=TILE_SIDE)
+                faces = _merge(faces, [face.moved(shift) for face in found])
             grid *= 2
-        return faces
 
 
 @lru_cache(maxsize=1)
@@ -148,14 +142,23 @@ def face_finder() -> FaceFinder:
     return FaceFinder()
 
 
-def _shrink(picture: Picture) -> tuple[Picture, float]:
-    """A copy of at most `DETECT_SIDE` pixels on a side, and old pixels per new one."""
+def _shrink(picture: Picture, *, side: int) -> tuple[Picture, NDArray[np.float64]]:
+    """A copy of at most `side` pixels on a side, and the transform from its pixels to the picture's."""
     height, width = picture.shape[:2]
-    ratio = max(height, width) / DETECT_SIDE
-    if ratio <= 1:
-        return picture, 1.0
+    ratio = max(1.0, max(height, width) / side)
     size = max(1, round(width / ratio)), max(1, round(height / ratio))
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8), ratio
+    small = picture if ratio == 1 else np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, np.array([[ratio, 0, 0.5 * ratio - 0.5], [0, ratio, 0.5 * ratio - 0.5]])
+
+
+def _turn(picture: Picture, turn_deg: float) -> tuple[Picture, NDArray[np.float64]]:
+    """The whole picture turned counter-clockwise, and the transform from its pixels back to the picture's."""
+    height, width = picture.shape[:2]
+    side = int(np.ceil(np.hypot(height, width)))
+    matrix = cv2.getRotationMatrix2D((0.5 * (width - 1), 0.5 * (height - 1)), turn_deg, 1.0)
+    matrix[:, 2] += [0.5 * (side - width), 0.5 * (side - height)]
+    turned = cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR)
+    return np.asarray(turned, np.uint8), np.asarray(cv2.invertAffineTransform(matrix), np.float64)
 
 
 def _tiles(width: int, height: int, *, grid: int) -> Iterator[Tile]:

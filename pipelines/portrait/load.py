@@ -69,7 +69,9 @@ def _open(source: str | Path | bytes) -> io.BytesIO:
                 f"`photo` should be at most {MAX_BYTES // 1_000_000} MB but has {size / 1e6:.0f} MB; save it as JPEG."
             )
         return io.BytesIO(source if isinstance(source, bytes) else Path(source).read_bytes())
-    except OSError as error:
+    except StudioError:
+        raise
+    except (OSError, ValueError) as error:
         raise StudioError(f"`photo` should be a file that can be read; choose another one: {source!r}") from error
 
 

@@ -10,18 +10,15 @@ from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
 from pipelines.motion.atlas import load_atlas
-from pipelines.portrait.crop import crop_transform, cut, invert, transform
 from pipelines.portrait.eyes import eye_ratio, lip_ratio
-from pipelines.portrait.landmarks import Face, face_finder
+from pipelines.portrait.framing import frame_face
+from pipelines.portrait.landmarks import face_finder
 from pipelines.portrait.matte import person_segmenter
 from pipelines.portrait.pose import head_pose, source_motion
 from pipelines.portrait.types import CROP_SIZE, Portrait
 
 MIN_FACE_PX = 48
 """A smaller face has no eyes to edit."""
-SETTLED_PX = 4.0
-"""The crop is cut again while better landmarks would move it by more than this."""
-MAX_CUTS = 3
 
 
 def register(photo: NDArray[np.uint8], *, face_index: int = 0) -> Portrait:
@@ -48,14 +45,15 @@ def register(photo: NDArray[np.uint8], *, face_index: int = 0) -> Portrait:
         raise StudioError(
             f"The face should be at least {MIN_FACE_PX} pixels tall but is {face.size_px:.0f}; use a closer photo."
         )
-    crop_from_photo, image, in_crop = _cut_face(photo, face)
+    framed = frame_face(photo, face)
+    in_crop = framed.face_in_crop
     portrait = Portrait(
         photo=photo.view(),
-        crop_from_photo=crop_from_photo,
-        image=image,
+        crop_from_photo=framed.crop_from_photo,
+        image=framed.image,
         landmarks_in_crop=in_crop.landmarks.astype(np.float32),
         blendshapes=in_crop.blendshapes,
-        matte=person_segmenter().matte(image),
+        matte=person_segmenter().matte(framed.image),
         kp_canonical=load_atlas().kp_mean,
         motion=source_motion(head_pose(in_crop.landmarks), crop_size=CROP_SIZE),
         eye_ratio=eye_ratio(in_crop.landmarks),
@@ -76,35 +74,7 @@ def keypoints_in_crop(portrait: Portrait) -> NDArray[np.float32]:
     return head_pose(portrait.landmarks_in_crop).to_crop(load_atlas().kp_in_mesh)[:, :2].astype(np.float32)
 
 
-def _cut_face(photo: NDArray[np.uint8], face: Face) -> tuple[NDArray[np.float64], NDArray[np.uint8], Face]:
-    """Crop matrix, crop, and the face as found again in that very crop, upright and large, where it is most exact."""
-    matrix = crop_transform(face.landmarks)
-    for cut_number in range(1, MAX_CUTS + 1):
-        image = cut(photo, matrix, size=CROP_SIZE)
-        expected = face.moved(matrix)
-        near = [other for other in face_finder().detect(image) if _is_same(other, expected)]
-        if not near:
-            return matrix, image, expected
-        in_crop = min(near, key=lambda other: float(np.linalg.norm(other.centre - expected.centre)))
-        better = crop_transform(in_crop.moved(invert(matrix)).landmarks)
-        if cut_number == MAX_CUTS or _shift_px(matrix, better) <= SETTLED_PX:
-            return matrix, image, in_crop
-        face = in_crop.moved(invert(matrix))
-        matrix = better
-    raise AssertionError("unreachable")
-
-
-def _is_same(face: Face, expected: Face) -> bool:
-    return float(np.linalg.norm(face.centre - expected.centre)) < 0.25 * expected.size_px
-
-
-def _shift_px(matrix: NDArray[np.float64], better: NDArray[np.float64]) -> float:
-    """How far the corners of the crop would move, in crop pixels."""
-    corners = np.array([[0, 0], [CROP_SIZE, 0], [0, CROP_SIZE], [CROP_SIZE, CROP_SIZE]], float)
-    return float(np.abs(transform(matrix, transform(invert(better), corners)) - corners).max())
-
-
 def _content_key(photo: NDArray[np.uint8], face_index: int) -> str:
     digest = hashlib.sha256(repr((photo.shape, face_index)).encode())
-    digest.update(np.ascontiguousarray(photo))
+    digest.update(np.ascontiguousarray(photo).data)
     return digest.hexdigest()

@@ -47,17 +47,24 @@ class Wiring:
             raise gr.Error("This session has ended; reload the page.", print_exception=False) from error
         return stage_value(session, message=Message(sentence(error), about=about))
 
-    def guarded(self, work: Callable[..., tuple[Any, ...]], *, outputs: int, about: str = "") -> Callable[..., Any]:
+    def guarded(
+        self, work: Callable[..., tuple[Any, ...]], *, failed: tuple[Any, ...] = (), about: str = ""
+    ) -> Callable[..., Any]:
         """`work(session, *values)` as an event handler on (token, *values).
 
-        It returns the stage's value and `outputs` more; on failure those stay and the stage says one sentence.
+        Args:
+            work: returns the stage's value and those of further outputs.
+            failed: what the further outputs get on failure, when the stage says one sentence.
+            about: see `Message`.
         """
 
         def handle(token: str | None, *values: Any) -> Any:
             try:
-                return work(self.session(token), *values)
+                stage, *others = work(self.session(token), *values)
             except Exception as error:
-                return (self.say(token, error, about=about), *(gr.skip() for _ in range(outputs)))
+                stage, others = self.say(token, error, about=about), failed
+            # Gradio takes a tuple for one output as that output's value
+            return (stage, *others) if others else stage
 
         return handle
 

@@ -164,7 +164,7 @@ def portrait_data(portrait: Portrait, *, session: Session) -> dict[str, Any]:
     motion = portrait.motion
     return {
         "key": session.document.example or portrait.key,
-        "id": portrait.key,
+        "id": f"{session.document.example or 'own'}:{portrait.key}",
         "name": session.document.name,
         "size": [width, height],
         "face_px": round(max(face.right - face.left, face.bottom - face.top)),

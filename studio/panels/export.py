@@ -76,18 +76,17 @@ def _listen_files(
     button, choices = export
     outputs = [wiring.stage, download]
     made = [
-        button.click(wiring.guarded(picture, outputs=1), [wiring.token, *choices], outputs, **heavy, **quiet),
-        save.click(wiring.guarded(edit_file, outputs=1), wiring.token, outputs, **quiet),
+        button.click(wiring.guarded(picture, failed=(None,)), [wiring.token, *choices], outputs, **heavy, **quiet),
+        save.click(wiring.guarded(edit_file, failed=(None,)), wiring.token, outputs, **quiet),
     ]
     for event in made:
         event.success(None, download, None, js=HAND_OVER)
-    load.upload(wiring.guarded(_open_edit, outputs=0), [wiring.token, load], wiring.stage, **quiet)
+    load.upload(wiring.guarded(_open_edit), [wiring.token, load], wiring.stage, **quiet)
 
 
 HAND_OVER = """(file) => {
   const url = file?.url;
-  if (!url || url === window.studio.lastDownload) return;
-  window.studio.lastDownload = url;
+  if (!url) return;
   const link = document.createElement("a");
   link.href = url;
   link.download = file.orig_name || url.split("/").pop();
@@ -115,7 +114,7 @@ def _listen_atlas(wiring: Wiring, button: gr.Button, sheet: gr.Image) -> None:
         path = write_atlas(session, renderer=services.renderer, progress=progress)
         return gr.skip(), gr.update(value=str(path), visible=True)
 
-    guarded = wiring.guarded(draw, outputs=1)
+    guarded = wiring.guarded(draw, failed=(gr.update(visible=False),))
 
     def on_draw(token: str | None, progress: gr.Progress = gr.Progress()) -> Any:  # noqa: B008
         return guarded(token, progress)

@@ -20,7 +20,7 @@ def build_expression_panel(wiring: Wiring) -> None:
         heading("Plot", "what this edit changes, against real faces · ×10⁻³")
         plot = gr.Plot(show_label=False, elem_id="st-plot")
 
-    keep = wiring.guarded(_keep, outputs=1)
+    keep = wiring.guarded(_keep, failed=(gr.skip(),))
 
     def on_commit(token: str | None, event: gr.EventData) -> Any:
         return keep(token, event_value(event, "values"))

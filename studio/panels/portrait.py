@@ -33,18 +33,18 @@ def build_portrait_panel(wiring: Wiring) -> None:
             buttons=[],
         )
     services = wiring.services
-    open_photo = wiring.guarded(lambda s, path: _open_photo(services, s, path), outputs=1, about="photo")
-    pick_face = wiring.guarded(lambda s, index: _pick_face(services, s, index), outputs=0)
-    pick_example = wiring.guarded(lambda s, key: _pick_example(services, s, key), outputs=0)
+    open_photo = wiring.guarded(lambda s, path: _open_photo(services, s, path), failed=(None,), about="photo")
+    pick_face = wiring.guarded(lambda s, index: _pick_face(services, s, index))
+    pick_example = wiring.guarded(lambda s, key: _pick_example(services, s, key))
 
     def on_photo(token: str | None, path: str | None) -> Any:
         return (gr.skip(), gr.skip()) if path is None else open_photo(token, path)
 
     def on_face(token: str | None, event: gr.EventData) -> Any:
-        return pick_face(token, event_value(event, "index"))[0]
+        return pick_face(token, event_value(event, "index"))
 
     def on_example(token: str | None, event: gr.EventData) -> Any:
-        return pick_example(token, event_value(event, "key"))[0]
+        return pick_example(token, event_value(event, "key"))
 
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 2}
     photo.input(on_photo, [wiring.token, photo], [wiring.stage, photo], concurrency_id="register", **quiet)

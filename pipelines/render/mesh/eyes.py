@@ -133,7 +133,7 @@ def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_
     open_share = view.mean_gap / max(opening.mean_gap, 0.03 * opening.width)
     lowered = min(max(1.0 - open_share, 0.0), 1.0)
     widened = min(max(open_share - 1.0, 0.0), 0.6)
-    reveal = min(max((open_share - 0.02) / 0.1, 0.0), 1.0)
+    reveal = min(max((open_share - 0.02) / 0.16, 0.0), 1.0)
     if reveal <= 0.0:
         return
     away = min(float(np.hypot(*gaze_deg)) / LOOKED_AWAY_DEG, 1.0)

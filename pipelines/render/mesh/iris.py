@@ -222,8 +222,9 @@ def _sclera(region: EyeRegion, trust: Floats, distance: Floats, eye_width: float
     if inside.sum() < 6:
         skin = np.percentile(region.photo.reshape(-1, 3), 70, axis=0)
         return np.broadcast_to(0.55 * skin + 0.4 * skin.mean(), region.photo.shape).astype(np.float32)
-    level = np.percentile(grey[inside], 75)
-    seed = clean * smoothstep((grey / max(float(level), 1.0) - 0.25) / 0.2)
+    level = np.percentile(grey[inside], 65)
+    share = grey / max(float(level), 1.0)
+    seed = clean * smoothstep((share - 0.25) / 0.2) * smoothstep((1.3 - share) / 0.2)
     grown = cv2.GaussianBlur(push_pull(region.photo, seed.astype(np.float32)), (0, 0), max(0.8, 0.06 * eye_width))
     grown *= 1.0 - 0.3 * smoothstep((np.abs(region.u) / eye_width - 0.27) / 0.25)[..., None]
     return (region.photo * clean[..., None] + grown * (1 - clean[..., None])).astype(np.float32)

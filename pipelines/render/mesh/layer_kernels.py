@@ -113,7 +113,7 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
             place = (u - u_first) / u_step
             upper, lower = _at(curves[0], place), _at(curves[1], place)
             inside = min((v - upper) * _lean(curves[0], place, u_step), (lower - v) * _lean(curves[1], place, u_step))
-            cover = min(max(inside * scale + 0.4, 0.0), 1.0)
+            cover = _smooth(0.6 * inside * scale + 0.35)
             if shade[3] > 0.0:
                 cover = max(cover, shade[3] * _smooth(1.0 + 1.4 * inside / shade[4]))
             cover *= shade[2]
@@ -205,9 +205,10 @@ def draw_lash_line(out, box, uv_from_out, curves, grid, ends, colour, amount, th
             taper = _smooth((1.08 - abs(along)) / 0.45) * (0.55 + 0.45 * _smooth(outer * 1.4))
             if taper <= 0.0:
                 continue
-            t = (
-                v - 0.5 * (_at(curves[0], (u - u_first) / u_step) + _at(curves[1], (u - u_first) / u_step))
-            ) / thickness
+            margin = _at(curves[0], (u - u_first) / u_step)
+            gap = _at(curves[1], (u - u_first) / u_step) - margin
+            lean = _lean(curves[0], (u - u_first) / u_step, u_step)
+            t = (v - margin - 0.5 * min(gap, thickness)) * lean / thickness
             t -= 0.3
             tail = 0.75 * np.exp(-0.9 * t * t) + 0.25 * np.exp(-0.16 * t * t)
             line = np.exp(-1.6 * t * t) if t < 0.0 else tail
@@ -232,7 +233,8 @@ def draw_mouth(
         photo: (h, w, 6) the photo's own open mouth and the same grown beyond its lips, or (1, 1, 6) if it was closed.
         jaw: (right cm, down cm) of the lower jaw.
         look: (px per cm, upper edge row, lower edge row, upper edge v cm, lower edge v cm, cover, half width cm,
-            photo's width over this width, photo used, photo stretched, photo left behind): see `mouth.MouthLayer`.
+            photo's width over this width, photo used, photo stretched, photo left behind, upper teeth drawn):
+            see `mouth.MouthLayer`.
     """
     x0, y0, x1, y1 = box
     u_first, u_step, scale, cm, v_closed = grid
@@ -246,7 +248,7 @@ def draw_mouth(
             inside = min(
                 (v - lip_up) * _lean(curves[0], place, u_step), (lip_low - v) * _lean(curves[1], place, u_step)
             )
-            cover = min(max(inside * scale + 0.4, 0.0), 1.0) * look[5]
+            cover = _smooth(0.6 * inside * scale + 0.35) * look[5]
             if cover <= 0.0:
                 continue
             gap = (lip_low - lip_up) / cm
@@ -273,7 +275,7 @@ def draw_mouth(
                 value = cavity[0, c] * back
                 value += tongue * (cavity[1, c] * lit - value)
                 value = value * (1.0 - low[3]) + low[c] * behind
-                value = (value * (1.0 - top[3]) + top[c]) * lips * corner
+                value = (value + look[11] * (top[c] - value * top[3])) * lips * corner
                 if ratio > 0.0:
                     mine = own[c] + look[10] * (own[3 + c] - own[c])
                     value += ratio * (mine - value)
@@ -305,6 +307,6 @@ def _own_mouth(photo, roi_from_uv, source_curves, u_first, u_step, u, v, lip_up,
     vs = kept + look[9] * (stretched - kept)
     xs, ys = _roi(roi_from_uv, us, vs)
     _sample(photo, xs, ys, 0, 6, own)
-    here = 1.0 - _smooth((vs - was_low) / (0.10 * cm) + 1.0)
+    here = 1.0 - _smooth((vs - was_low) / (0.12 * cm))
     here = here + look[9] * (1.0 - here)
     return look[8] * (1.0 + look[10] * (here - 1.0))

@@ -92,7 +92,7 @@ def draw_lid(
     grain_from_out = grain_from_uv[:, :2] @ view.uv_from_out
     grain_from_out[:, 2] += grain_from_uv[:, 2]
     add_through_flow(out, box, flow[0], flow[1], lid.origin, lid.correction, lid.grain, grain_from_out, cleaning)
-    line = 0.85 * float(smoothstep((closed - 0.3) / 0.65))
+    line = 0.80 * float(smoothstep((closed - 0.3) / 0.65))
     if line > 0.0:
         ends = (view.ring_uv[opening.upper[0], 0], view.ring_uv[opening.upper[-1], 0], 2.0 * lid.outer_is_right - 1.0)
         draw_lash_line(
@@ -104,7 +104,7 @@ def draw_lid(
             ends,
             lid.lash_colour,
             line,
-            max(0.028 * opening.width, 0.55 / view.scale),
+            max(0.033 * opening.width, 0.6 / view.scale),
         )
 
 

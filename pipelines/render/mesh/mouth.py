@@ -22,6 +22,8 @@ OPEN_IN_PHOTO = 0.04
 STRETCHED_CM = (0.75, 1.2)
 """Photo gaps between which the interior changes from staying on the head to stretching with the lips: a wide open
 mouth shows lower teeth and tongue that must follow the jaw."""
+OWN_TEETH_CM = (0.3, 0.55)
+"""Photo gaps between which the made-up upper teeth give way to the photo's own."""
 UPPER_EDGE_CM, LOWER_EDGE_CM = 0.40, 0.20
 """Biting edges below the line of the closed lips, jaw at rest."""
 LOWER_SHOWN_CM = (0.08, 0.38)
@@ -50,6 +52,8 @@ class MouthLayer:
         self._sprite_scale = float(np.clip(2.0 * cm, 10.0, 48.0))
         self._upper, self._upper_edge_row = teeth_row(colours, px_per_cm=self._sprite_scale, lower=False)
         self._lower, self._lower_edge_row = teeth_row(colours, px_per_cm=self._sprite_scale, lower=True)
+        shown = smoothstep((opening.mean_gap / cm - OWN_TEETH_CM[0]) / np.ptp(OWN_TEETH_CM))
+        self._upper_share = 1.0 - float(shown) * self._was_open
         self._cavity = np.stack([colours.cavity, colours.tongue])
         middle = len(opening.curves[0]) // 2
         self._closed_v = float(opening.curves[0, middle] if self._was_open else opening.curves[:, middle].mean())
@@ -111,6 +115,7 @@ class MouthLayer:
             float(self._was_open),
             self._stretch,
             min(abs(growth) / 0.03, 1.0),
+            self._upper_share,
         )
         return jaw, np.array(look)
 
@@ -131,4 +136,6 @@ def _own_interior(
     cv2.fillPoly(mask, [np.round((ring_px - (x0, y0)) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)  # pyright: ignore
     inner = cv2.erode(mask, np.ones((3, 3), np.uint8))
     grown = push_pull(photo, inner.astype(np.float32)) if inner.any() else photo
+    rim = cv2.GaussianBlur(cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 0.8)[..., None]
+    grown = photo * rim + grown * (1 - rim)
     return np.concatenate([photo, grown], 2).astype(np.float32), np.array([x0, y0], np.float64), inner > 0

@@ -1,0 +1,153 @@
+"""Eyes drawn over real portraits by the real renderer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.render.mesh.eyes import BALL_RADIUS_MM, IRIS_RADIUS_MM, Eye, EyeLayer, gaze_rotation
+from pipelines.render.mesh.geometry import build_geometry
+from pipelines.render.mesh.iris import ALPHA, GLINT, IRIS, LOWER, SCLERA, UPPER
+
+from .mesh_case import drawn, edited, handle, largest_difference, render
+
+NAMES = ("astronaut", "mona_lisa")
+
+
+def eyes_of(name: str, size: int = 512) -> tuple[Eye, ...]:
+    layer = handle(name, size).features[0]
+    assert isinstance(layer, EyeLayer)
+    return layer.eyes
+
+
+def opening_mask(eye: Eye, shape: tuple[int, ...], shrink: int = 0) -> np.ndarray:
+    mask = np.zeros(shape[:2], np.uint8)
+    cv2.fillPoly(mask, [np.round(eye.ring_px).astype(np.int32)], 1)
+    return cv2.erode(mask, np.ones((3, 3), np.uint8), iterations=shrink) > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_drawing_at_rest_changes_nothing(name: str) -> None:
+    case = handle(name)
+    flat = np.full_like(case.image, 77)
+    assert np.array_equal(drawn(EyeLayer(case.image, case.geometry), flat, case.rig.pose(edited(name))), flat)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_parts_of_an_eye_rebuild_the_photo(name: str) -> None:
+    for eye in eyes_of(name):
+        parts = eye.parts
+        alpha = parts[..., ALPHA : ALPHA + 1]
+        ball = (
+            parts[..., SCLERA : SCLERA + 3] * (1 - alpha) + parts[..., IRIS : IRIS + 3] + parts[..., GLINT : GLINT + 3]
+        )
+        upper, lower = parts[..., UPPER : UPPER + 4], parts[..., LOWER : LOWER + 4]
+        rebuilt = ball * (1 - upper[..., 3:] - lower[..., 3:]) + upper[..., :3] + lower[..., :3]
+        corner = np.round(eye.opening.origin - eye.roi_from_uv[:, 2]).astype(int)
+        height, width = parts.shape[:2]
+        photo = handle(name).image[corner[1] : corner[1] + height, corner[0] : corner[0] + width]
+        assert np.abs(rebuilt - photo).max() < 0.02
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("control", "step"), [("gaze_x_deg", 0.01), ("gaze_y_deg", 0.01), ("blink", 0.005), ("eye_wide", 0.005)]
+)
+@pytest.mark.parametrize("start", [0.0, 0.43, 0.8])
+def test_a_small_step_is_a_small_change(name: str, control: str, step: float, start: float) -> None:
+    case = handle(name)
+    before, after = (
+        drawn(case.features[0], case.image, case.rig.pose(edited(name, **{control: value})))
+        for value in (start, start + step)
+    )
+    assert largest_difference(before, after) <= 8
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("gaze_deg", [-18.0, 18.0])
+def test_gaze_turns_the_iris_by_the_angle_asked(name: str, gaze_deg: float) -> None:
+    case = handle(name)
+    still = case.rig.pose(edited(name))
+    assert not still.moved
+    for side, eye in enumerate(eyes_of(name)):
+        gaze = np.zeros((2, 2), np.float32)
+        gaze[:, 0] = gaze_deg
+        turned = replace(still, gaze_deg=gaze, moved=True)
+        picture = drawn(case.features[0], case.image, turned)
+        inside = opening_mask(eye, picture.shape, 1)
+        x = np.mgrid[0 : case.image.shape[0], 0 : case.image.shape[1]][1]
+        before, after = (_dark_centre(p, x, inside) for p in (case.image, picture))
+        rest = np.array([*eye.ball[3:], -np.sqrt(eye.ball[2] ** 2 - (eye.ball[3:] ** 2).sum())])
+        expected = (gaze_rotation(gaze[side]) @ rest - rest)[0]
+        assert np.sign(after - before) == np.sign(gaze_deg)
+        assert 0.35 * abs(expected) < abs(after - before) < 1.3 * abs(expected)
+
+
+def _dark_centre(picture: np.ndarray, x: np.ndarray, inside: np.ndarray) -> float:
+    grey = picture.mean(2)
+    dark = np.clip(np.percentile(grey[inside], 45) - grey, 0, None) * inside
+    return float((dark * x).sum() / dark.sum())
+
+
+def test_the_eyeball_is_as_large_as_an_eyeball() -> None:
+    for eye in eyes_of("astronaut"):
+        assert eye.ball[2] / eye.iris_radius_px == pytest.approx(BALL_RADIUS_MM / IRIS_RADIUS_MM)
+        assert 0.15 < eye.iris_radius_px / eye.opening.width < 0.35
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_closed_lids_cover_the_eye_with_skin(name: str) -> None:
+    case, closed = handle(name), render(name, blink=1.0)
+    for eye in eyes_of(name):
+        inside = opening_mask(eye, closed.shape, 2)
+        below = np.round(eye.ring_px[9:].mean(0) + np.array([0, 0.28 * eye.opening.width])).astype(int)
+        skin = case.image[below[1] - 2 : below[1] + 3, below[0] - 2 : below[0] + 3].mean((0, 1))
+        lid = np.median(closed[inside], axis=0)
+        assert np.abs(lid - skin).max() < 75
+        assert lid.mean() > 0.6 * skin.mean()
+        y, x = np.mgrid[0 : closed.shape[0], 0 : closed.shape[1]]
+        iris = inside & (np.hypot(x - eye.iris_centre_px[0], y - eye.iris_centre_px[1]) < 0.8 * eye.iris_radius_px)
+        assert closed[iris].mean() > case.image[iris].mean() + 15
+
+
+@pytest.mark.parametrize("size", [256, 1024])
+def test_every_size_shows_the_same_eyes(size: int) -> None:
+    values = {"gaze_x_deg": 14.0, "blink": 0.3}
+    reference, other = render("astronaut", **values), render("astronaut", size, **values)
+    resized = cv2.resize(other, (512, 512), interpolation=cv2.INTER_AREA if size > 512 else cv2.INTER_CUBIC)
+    for eye in eyes_of("astronaut"):
+        inside = opening_mask(eye, reference.shape)
+        assert np.abs(resized[inside].astype(int) - reference[inside]).mean() < 16
+
+
+@pytest.mark.parametrize(
+    ("scale", "shift"), [(0.06, (2.0, 2.0)), (0.25, (-60.0, -20.0)), (0.5, (300.0, -120.0)), (1.0, (-230.0, 0.0))]
+)
+def test_tiny_eyes_and_eyes_at_the_border_are_drawn_without_harm(scale: float, shift: tuple[float, float]) -> None:
+    case = handle("astronaut")
+    landmarks = case.geometry.landmarks * scale
+    landmarks[:, :2] += shift
+    geometry = build_geometry(landmarks, size=512)
+    layer = EyeLayer(case.image, geometry)
+    posed = replace(
+        case.rig.pose(edited("astronaut")),
+        vertices=(geometry.vertices + np.array([0.0, 0.8 * scale, 0.0])).astype(np.float32),
+        rigid=geometry.landmarks[:, :2].astype(np.float32),
+        gaze_deg=np.full((2, 2), 12.0, np.float32),
+    )
+    assert drawn(layer, case.image, posed).shape == case.image.shape
+    for eye in layer.eyes:
+        assert np.isfinite(eye.parts).all()
+
+
+def test_a_grey_photo_keeps_grey_eyes() -> None:
+    case = handle("astronaut")
+    grey = np.repeat(case.image.mean(2, keepdims=True).astype(np.uint8), 3, axis=2)
+    layer = EyeLayer(grey, case.geometry)
+    posed = replace(case.rig.pose(edited("astronaut", blink=0.4)), gaze_deg=np.full((2, 2), 10.0, np.float32))
+    picture = drawn(layer, grey, posed)
+    assert np.ptp(picture.astype(int), axis=2).max() <= 1
+    assert not np.array_equal(picture, grey)

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.motion.atlas import load_atlas
+from pipelines.motion.dims import DIMS, SIDES
 from pipelines.motion.space import N_EXP, N_KEYPOINTS
 from pipelines.portrait.topology import N_LANDMARKS, N_MESH
 from pipelines.render.mesh.anatomy import (
@@ -36,9 +37,11 @@ PARTING_TO_KEEP = 0.01
 EFFECT_TO_SHOW = 0.006
 """Largest landmark effect of a dim over its usual range, head units (about 1 px in a 512 crop), below which the local
 field is added."""
-EXP_TO_HEAD = 2.625
-"""Head units per unit of expression: `pose_scale_ratio` of the atlas."""
-TAIL = (0.03, 0.10)
+FIELD_LIVE, FIELD_INERT = 1.3, 14.0
+"""Head units per unit of expression in the middle of a local field. Live: half of what the keypoint itself moves
+(`pose_scale_ratio` of the atlas is 2.625), since neighbours share its job. Inert: the slider ends at 3e-3, and there
+the bump should be some pixels high."""
+TAIL = (0.05, 0.14)
 """Share of a dim's strongest effect below which it is none, and from which it is whole."""
 FIELD_SIGMA = 0.15
 MIDLINE_WIDTH = 0.16
@@ -91,6 +94,7 @@ def local_fields(vertices_in_head: Doubles, dims: tuple[int, ...]) -> Doubles:
     neighbourhood.
     """
     atlas = load_atlas()
+    live = set(atlas.dims_live.tolist())
     fields = np.zeros((len(dims), *vertices_in_head.shape))
     reach = canonical_in_head()[:, :2]
     for row, dim in enumerate(dims):
@@ -98,11 +102,12 @@ def local_fields(vertices_in_head: Doubles, dims: tuple[int, ...]) -> Doubles:
         centre = np.clip(atlas.kp_in_mesh[keypoint, :2], 1.15 * reach.min(0), 1.15 * reach.max(0))
         offset = vertices_in_head[:, :2] - centre
         bump = np.exp(-0.5 * (offset**2).sum(1) / FIELD_SIGMA**2)
+        height = FIELD_LIVE if dim in live else FIELD_INERT
         if axis < 2:
-            fields[row, :, axis] = EXP_TO_HEAD * bump
+            fields[row, :, axis] = height * bump
         else:
-            fields[row, :, 2] = EXP_TO_HEAD * bump
-            fields[row, :, :2] = -0.6 * EXP_TO_HEAD * bump[:, None] * offset / FIELD_SIGMA
+            fields[row, :, 2] = height * bump
+            fields[row, :, :2] = -0.6 * height * bump[:, None] * offset / FIELD_SIGMA
     return fields
 
 
@@ -118,19 +123,26 @@ def _mirrored(effect: Doubles) -> Doubles:
     return effect[..., load_atlas().vertex_mirror, :] * np.array([-1.0, 1.0, 1.0])
 
 
+def _partners() -> tuple[NDArray[np.int64], Doubles]:
+    """(63,) mirror partner and sign of every dim.
+
+    Dims 33 and 45 are each other's partner in the motion algebra, but the atlas saw each of them turn both eyes.
+    """
+    atlas = load_atlas()
+    both_eyes = atlas.mirror_sign < 0
+    partner = np.where(both_eyes, np.arange(N_EXP), [dim.mirror for dim in DIMS])
+    return partner.astype(np.int64), np.where(both_eyes, -1.0, [dim.mirror_sign for dim in DIMS])
+
+
 def _symmetrised(jacobian: Doubles) -> Doubles:
-    partner = load_atlas().mirror_dim
+    partner, sign = _partners()
     out = jacobian.copy()
     for dim in range(N_EXP):
-        twin = _mirrored(jacobian[partner[dim]])
-        if partner[dim] != dim:
-            out[dim] = 0.5 * (jacobian[dim] + twin)
-            continue
+        twin = sign[dim] * _mirrored(jacobian[partner[dim]])
         energy = float((jacobian[dim, :, :2] ** 2).sum())
-        sign = float(load_atlas().mirror_sign[dim])
-        agreement = sign * float((jacobian[dim, :, :2] * twin[:, :2]).sum()) / max(energy, 1e-12)
-        if agreement > SYMMETRY_TO_SNAP:
-            out[dim] = 0.5 * (jacobian[dim] + sign * twin)
+        agreement = float((jacobian[dim, :, :2] * twin[:, :2]).sum()) / max(energy, 1e-12)
+        if partner[dim] != dim or agreement > SYMMETRY_TO_SNAP:
+            out[dim] = 0.5 * (jacobian[dim] + twin)
     return out
 
 
@@ -148,9 +160,9 @@ def _region_masks(jacobian: Doubles) -> Doubles:
     below = smoothstep((canonical[:, 1] + 0.05) / 0.28)
     above = 1.0 - smoothstep((canonical[:, 1] + 0.10) / 0.23)
     masks = share_lower * below + (1.0 - share_lower) * above
-    for dim in np.flatnonzero(atlas.mirror_dim != np.arange(N_EXP)):
-        eyes = [float((jacobian[dim, ring, :2] ** 2).sum()) for ring in eye_rings()]
-        sign = -1.0 if eyes[0] > eyes[1] else 1.0
+    partner, _ = _partners()
+    for dim in np.flatnonzero(partner != np.arange(N_EXP)):
+        sign = -1.0 if DIMS[dim].side == SIDES[0] else 1.0
         masks[dim] *= smoothstep((sign * canonical[:, 0] + 0.06) / 0.16)
     return masks
 
@@ -164,7 +176,7 @@ def _iris_rotation(jacobian: Doubles) -> Doubles:
     for side, (ring, iris) in enumerate(zip(eye_rings(), IRIS_CENTRE, strict=True)):
         motion = jacobian[:, iris, :2] - jacobian[:, ring[[0, 8]], :2].mean(1)
         out[:, side] = np.degrees(motion / EYEBALL_RADIUS_IN_HEAD) * np.array([1.0, -1.0])
-    both = load_atlas().mirror_dim == np.arange(N_EXP)
+    both = _partners()[0] == np.arange(N_EXP)
     out[both] = out[both].mean(1, keepdims=True)
     return out
 

@@ -76,7 +76,7 @@ class CheekCompletion:
             return
         rect = (int(top), int(bottom), int(left), int(right))
         map_x, map_y, cover, near = self._maps
-        raster_flow(posed, self._uv, alpha, triangles, rect, map_x, map_y, cover, near)
+        raster_flow(posed, self._uv, alpha, triangles, len(triangles), 0.0, rect, map_x, map_y, cover, near)
         window = (slice(top, bottom), slice(left, right))
         cover[window][near[window] > 1e8] = 0.0
         mirrored = cv2.remap(self._image, map_x[window], map_y[window], cv2.INTER_LINEAR)
@@ -96,7 +96,7 @@ class CheekCompletion:
         return hidden
 
     def _relit(self, image: NDArray[np.uint8], geometry: MeshGeometry, mirror: NDArray) -> NDArray[np.uint8]:
-        """The photo with the lending cheek as bright as the borrowing one: their ratio where both are seen, spread out."""
+        """The photo with the lending cheek in the light of the borrowing one: their ratio where both are seen."""
         seen = np.flatnonzero((self._hidden[:N_MESH] > 0.02) & (self._hidden[:N_MESH] < 0.6))
         seen = seen[self._hidden[mirror[seen]] < 0.05]
         if len(seen) < FEWEST_PAIRS:
@@ -120,7 +120,9 @@ class CheekCompletion:
         relit = np.empty_like(image)
         for channel in range(3):
             one = np.ascontiguousarray(lit[:, channel])
-            raster_flow(rest, geometry.uv, one, geometry.triangles, rect, map_x, map_y, gains, depth)
+            raster_flow(
+                rest, geometry.uv, one, geometry.triangles, geometry.first_hole, 0.0, rect, map_x, map_y, gains, depth
+            )
             smooth = cv2.GaussianBlur(gains, (0, 0), 0.02 * geometry.size)
             relit[..., channel] = np.clip(image[..., channel] * smooth + 0.5, 0, 255)
         return relit

@@ -33,8 +33,8 @@ SILHOUETTE_DEPTH_IN_HEAD = np.array([0.0, -0.142, 0.870])
 RIM_DEPTH_IN_HEAD, RIM_DEPTH_SHARE = 0.45, 0.55
 """From this far in front of the silhouette plane on, depth counts only in part."""
 SPOKE_HALF_WIDTH_DEG = 5.0
-SILHOUETTE_MARGIN = 1.04
-"""How far outside the outermost landmarks the silhouette is drawn."""
+SILHOUETTE_MARGIN = 0.05
+"""How far outside the silhouette its colour is read once the face turns back, in radii."""
 BORDER_SHARE = 0.08
 """Share of the picture over which motion fades out towards its border."""
 
@@ -81,13 +81,17 @@ class MeshGeometry:
     vertices_in_head: Doubles
     """(V, 3)"""
     uv: NDArray[np.float32]
-    """(V, 2) px, where a vertex takes its colour: its own place, except that the second oval is reflected in the
-    silhouette. The strip between them is hidden at rest; turned into view it shows what lay beside the face, not a
-    second cheek."""
+    """(V, 2) px, where a vertex takes its colour: its own place."""
+    uv_turned_back: NDArray[np.float32]
+    """(V, 2) the same when a turned face looks at the camera again: the silhouette is read just outside itself and the
+    second oval reflected in it. The strip between them is hidden at rest; turned into view it shows what lay beside
+    the face, not a second cheek."""
     triangles: NDArray[np.int32]
     """(T, 3) with the hole triangles of eyes and mouth last: uncovered pixels would keep a stale map."""
     n_skin_triangles: int
     """The first triangles: skin of the face and lash rings, neither holes nor rings."""
+    first_hole: int
+    """The first of the triangles that fill the openings of eyes and mouth."""
     n_face: int
     """Vertices of the face proper, before the rings."""
     lash_ids: Ints
@@ -157,7 +161,10 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
     outer = _ring_vertices(face[oval_ids], frame=frame, points=points)
     vertices = np.concatenate([face, face[oval_ids], outer.reshape(-1, 3)])
     uv = vertices[:, :2].astype(np.float32)
-    uv[len(face) : len(face) + SEGMENTS] = 2.0 * outer[0, :, :2] - face[oval_ids, :2]
+    uv_turned_back = uv.copy()
+    hem = outer[0, :, :2] + SILHOUETTE_MARGIN * (outer[0, :, :2] - points[[FOREHEAD_TOP, CHIN_TIP], :2].mean(0))
+    uv_turned_back[len(face) + SEGMENTS : len(face) + 2 * SEGMENTS] = hem
+    uv_turned_back[len(face) : len(face) + SEGMENTS] = 2.0 * hem - face[oval_ids, :2]
     ring_triangles = _ring_triangles(first=len(face))
     carriers = np.repeat(np.arange(len(vertices))[:, None], 2, axis=1)
     for ring, ids in zip(rings, lash_ids, strict=True):
@@ -175,8 +182,10 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         vertices=vertices,
         vertices_in_head=frame.to_head(vertices),
         uv=uv,
+        uv_turned_back=uv_turned_back,
         triangles=np.ascontiguousarray(np.concatenate([skin, ring_triangles, holes]).astype(np.int32)),
         n_skin_triangles=len(skin),
+        first_hole=len(skin) + len(ring_triangles),
         n_face=len(face),
         lash_ids=lash_ids,
         carriers=carriers,
@@ -217,7 +226,7 @@ def _insert_lashes(skin: NDArray[np.int32], *, rings: tuple[Ints, Ints], lash_id
     for ring, ids in zip(rings, lash_ids, strict=True):
         renamed = np.arange(N_LANDMARKS + 32)
         renamed[ring] = ids
-        skin = renamed[skin]
+        skin = renamed[skin].astype(np.int32)
         inner_next, ids_next = np.roll(ring, -1), np.roll(ids, -1)
         strips += [np.stack([ring, inner_next, ids_next], 1), np.stack([ring, ids_next, ids], 1)]
     return np.concatenate([skin, *strips]).astype(np.int32)
@@ -230,9 +239,8 @@ def _ring_vertices(oval_px: Doubles, *, frame: HeadFrame, points: Doubles) -> Do
     spokes = oval_px[:, :2] - centre
     radius = np.linalg.norm(spokes, axis=1, keepdims=True)
     direction = spokes / radius
-    silhouette = _silhouette_radius(points[:, :2] - centre, direction)[:, None]
-    behind = smoothstep((silhouette / radius - 1.02) / 0.04)
-    radius = radius + behind * np.maximum(SILHOUETTE_MARGIN * silhouette - radius, 0.0)
+    reach = _reach(points[:, :2] - centre, direction) / _reach(oval_px[:, :2] - centre, direction)
+    radius = radius * (1.0 + smoothstep((reach - 1.02) / 0.04) * (reach - 1.0))[:, None]
     z_silhouette = float(frame.to_px(SILHOUETTE_DEPTH_IN_HEAD)[2])
     rings = []
     for factor in RING_RADII:
@@ -246,8 +254,8 @@ def _ring_vertices(oval_px: Doubles, *, frame: HeadFrame, points: Doubles) -> Do
     return np.stack(rings)
 
 
-def _silhouette_radius(offsets: Doubles, direction: Doubles) -> Doubles:
-    """(72,) how far the face reaches along every spoke.
+def _reach(offsets: Doubles, direction: Doubles) -> Doubles:
+    """(72,) how far points reach along every spoke, smoothed over its neighbours.
 
     On the far side of a turned face the oval lies behind cheek and nose: rings that started there would carry a copy
     of the visible face and show it when the head turns back.
@@ -256,9 +264,7 @@ def _silhouette_radius(offsets: Doubles, direction: Doubles) -> Doubles:
     across = np.abs(offsets[:, 0:1] * direction[None, :, 1] - offsets[:, 1:2] * direction[None, :, 0])
     near = (along > 0) & (across < np.tan(np.radians(SPOKE_HALF_WIDTH_DEG)) * along)
     reach = np.where(near, along, 0.0).max(0)
-    padded = np.concatenate([reach[-1:], reach, reach[:1]])
-    widest = np.max([padded[:-2], padded[1:-1], padded[2:]], axis=0)
-    padded = np.concatenate([widest[-2:], widest, widest[:2]])
+    padded = np.concatenate([reach[-2:], reach, reach[:2]])
     return np.convolve(padded, np.full(5, 0.2), "valid")
 
 

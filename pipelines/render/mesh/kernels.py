@@ -52,13 +52,15 @@ def _span(a0, c0, a1, c1, a2, c2, left, right):
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
-def raster_flow(posed, uv, gain, triangles, rect, map_x, map_y, gains, depth):
+def raster_flow(posed, uv, gain, triangles, first_hole, hole_depth, rect, map_x, map_y, gains, depth):
     """Z-buffered raster of source coordinates and gain into full-resolution maps, inside `rect` only.
 
     Args:
         posed: (V, 3) float32 px, z away from the camera.
         uv: (V, 2) float32 source px.
         gain: (V,) float32.
+        first_hole, hole_depth: triangles from `first_hole` on fill eyes and mouth; they lie this many px deeper, so
+            that skin wins where lips or lids touch.
         map_x, map_y, gains, depth: (S, S) float32, written inside `rect`; uncovered pixels map to themselves.
     """
     top, bottom, left, right = rect
@@ -77,6 +79,8 @@ def raster_flow(posed, uv, gain, triangles, rect, map_x, map_y, gains, depth):
         last = min(int(np.floor(max(ay, by, cy) + 0.001)), bottom - 1)
         if first > last or max(ax, bx, cx) < left or min(ax, bx, cx) > right - 1:
             continue
+        if t >= first_hole:
+            az, bz, cz = az + hole_depth, bz + hole_depth, cz + hole_depth
         area = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy)
         if abs(area) < 1e-9:
             continue
@@ -222,7 +226,7 @@ def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, ro
     displacement folds nothing, so this converges. What is left after `rounds` is scaled down as a whole.
 
     Args:
-        rest, displacement: (V, 3) in the head frame; the area is that of the frontal view.
+        rest, displacement: (V, 3) with the camera along the last axis.
         watched: (T,) bool, triangles that face the camera at rest.
         neighbours, starts: adjacency in compressed rows.
         scratch: (V, 3) float64.
@@ -302,7 +306,7 @@ def warm_up(progress: Callable[[float, str], None] | None = None) -> None:
         ),
         ("normals", lambda: vertex_normals(posed, triangles, 2, True, np.empty((4, 3)))),
         ("moved area", lambda: dirty_rect(posed, points, gain, triangles, size, 0.01)),
-        ("raster", lambda: raster_flow(posed, uv, gain, triangles, rect, *maps)),
+        ("raster", lambda: raster_flow(posed, uv, gain, triangles, 2, 1.0, rect, *maps)),
         ("border", lambda: fade_border(maps[0], maps[1], maps[2], rect, 1)),
         (
             "cheek",

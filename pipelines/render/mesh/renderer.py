@@ -18,14 +18,15 @@ from pipelines.render.mesh.eyes import EyeLayer
 from pipelines.render.mesh.geometry import BORDER_SHARE, MeshGeometry, build_geometry
 from pipelines.render.mesh.layers import Layers, cut_layers
 from pipelines.render.mesh.mouth import MouthLayer
-from pipelines.render.mesh.mouth import MouthLayer
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.rig import FaceRig
 from pipelines.render.mesh.shading import FaceLight
 
 Floats = NDArray[np.float32]
 Rect = tuple[int, int, int, int]
-MOVED_PX = 0.01
+HOLE_DEPTH = 0.1
+"""Head units by which the filling of eyes and mouth lies behind the skin."""
+MOVED_PX = 0.03
 """Vertices that moved less count as at rest."""
 
 
@@ -105,7 +106,20 @@ class MeshRenderer:
         if both[0] >= both[1]:
             return
         maps = (handle.map_x, handle.map_y, handle.gains)
-        kernels.raster_flow(posed.vertices, geometry.uv, gain, geometry.triangles, both, *maps, handle.depth)
+        uv = geometry.uv
+        if posed.turned_back > 0.0:
+            uv = uv + np.float32(posed.turned_back) * (geometry.uv_turned_back - uv)
+        kernels.raster_flow(
+            posed.vertices,
+            uv,
+            gain,
+            geometry.triangles,
+            geometry.first_hole,
+            HOLE_DEPTH * geometry.unit_px,
+            both,
+            *maps,
+            handle.depth,
+        )
         kernels.fade_border(*maps, both, max(1, round(BORDER_SHARE * geometry.size)))
         kernels.compose(handle.image, layers.foreground, layers.background, *maps, both, out)
         if handle.completion is not None:

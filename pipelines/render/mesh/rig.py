@@ -19,7 +19,7 @@ from pipelines.render.mesh.anatomy import (
     both_sides,
 )
 from pipelines.render.mesh.basis import local_fields, motion_basis
-from pipelines.render.mesh.geometry import NECK_PIVOT_IN_HEAD, MeshGeometry, face_triangles
+from pipelines.render.mesh.geometry import NECK_PIVOT_IN_HEAD, MeshGeometry, face_triangles, smoothstep
 from pipelines.render.mesh.kernels import project, unfold
 from pipelines.render.mesh.posed import PosedMesh
 
@@ -34,9 +34,14 @@ LINEAR_REACH, EXTRA_REACH = 0.22, 0.22
 AREA_FLOOR = 0.12
 """No skin triangle shrinks below this share of its area, seen from the front."""
 UNFOLD_ROUNDS = 24
+UNFOLD_ATTEMPTS, SHRINK = 12, 0.8
+WATCHED_FACING = 0.03
+"""Cosine of the angle to the camera from which a triangle is kept from folding."""
 LIP_REACH = 0.045
 """Height in head units over which a lip follows its inner edge when the two lips meet."""
 MAX_GAZE_DEG = 40.0
+TURN_BACK_DEG = 6.0
+"""Degrees of turning back over which the strip beside the face changes its source."""
 
 
 class FaceRig:
@@ -57,6 +62,8 @@ class FaceRig:
         skin, _ = face_triangles()
         self._skin, self._watched = skin, _facing(geometry, skin)
         self._neighbours, self._starts = _adjacency(skin)
+        self._rest_turned = head @ geometry.frame.rotation.T
+        self._turned = np.empty((N_LANDMARKS, 3))
         self._scratch = np.empty((N_LANDMARKS, 3))
         self._posed = np.empty((len(geometry.vertices), 3), np.float32)
         self._rigid = np.empty((N_LANDMARKS, 3), np.float32)
@@ -89,6 +96,7 @@ class FaceRig:
             gaze_deg=np.clip(gaze, -MAX_GAZE_DEG, MAX_GAZE_DEG).astype(np.float32),
             lid_closure=closure.astype(np.float32),
             jaw_drop=float(displacement[CHIN, 1].mean()),
+            turned_back=self._turned_back(rotation),
             moved=bool(gaze.any() or not np.array_equal(self._posed, geometry.vertices.astype(np.float32))),
         )
 
@@ -108,23 +116,36 @@ class FaceRig:
         self._lips.apply(moved)
         for lid, closed in zip(self._lids, closure, strict=True):
             lid.apply(moved, float(closed))
-        head = self._geometry.vertices_in_head[:N_LANDMARKS]
-        used = unfold(
-            head,
-            moved,
-            self._skin,
-            self._watched,
-            self._neighbours,
-            self._starts,
-            AREA_FLOOR,
-            UNFOLD_ROUNDS,
-            self._scratch,
-        )
-        if used:
+        self._keep_skin_unfolded(moved, closure)
+        return moved
+
+    def _keep_skin_unfolded(self, moved: Doubles, closure: Doubles) -> None:
+        """Smooth folds as the camera of the photo would see them, and set lips and lids again after it.
+
+        The two may disagree; then the whole displacement shrinks until they do not.
+        """
+        rotation = self._geometry.frame.rotation
+        for attempt in range(UNFOLD_ATTEMPTS):
+            np.matmul(moved, rotation.T, out=self._turned)
+            used = unfold(
+                self._rest_turned,
+                self._turned,
+                self._skin,
+                self._watched,
+                self._neighbours,
+                self._starts,
+                AREA_FLOOR,
+                UNFOLD_ROUNDS if attempt == 0 else 4,
+                self._scratch,
+            )
+            if not used:
+                return
+            np.matmul(self._turned, rotation, out=moved)
+            if attempt:
+                moved *= SHRINK
             self._lips.apply(moved)
             for lid, closed in zip(self._lids, closure, strict=True):
                 lid.meet(moved, float(closed))
-        return moved
 
     def _carry(self, displacement: Doubles, right: Doubles, left: Doubles) -> Doubles:
         """(V, 3) displacement of all vertices: lashes with their lid, rings with the oval, local fields added."""
@@ -149,6 +170,11 @@ class FaceRig:
         scale = float(motion.scale[0] / source.scale[0])
         shift = (motion.t[0, :2] - source.t[0, :2]).astype(np.float64) * (0.5 * self._geometry.size)
         return rotation, scale, shift
+
+    def _turned_back(self, rotation: Doubles) -> float:
+        frame = self._geometry.frame
+        now = np.degrees(np.arcsin(-np.clip((rotation @ frame.rotation)[2, 0], -1.0, 1.0)))
+        return float(smoothstep((abs(frame.yaw_deg) - abs(now)) / TURN_BACK_DEG))
 
     def _project(
         self, head: Doubles, rotation: Doubles, scale: float, shift: Doubles, out: NDArray[np.float32]
@@ -246,12 +272,12 @@ def _left_share(head: Doubles) -> Doubles:
 
 
 def _facing(geometry: MeshGeometry, triangles: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """(T,) triangles with a sound frontal area at rest, the ones worth protecting against folds."""
-    corners = geometry.vertices_in_head[triangles]
+    """(T,) triangles that the photo sees well enough to be worth protecting against folds."""
+    corners = geometry.vertices[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normal, axis=1)
     side = np.sign(np.median(normal[:, 2]))
-    return side * normal[:, 2] > 0.15 * length
+    return side * normal[:, 2] > WATCHED_FACING * length
 
 
 def _adjacency(triangles: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

@@ -1,0 +1,138 @@
+"""What the 63 dims do to the mesh: direction, place, and promises that hold for any edit."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.motion.atlas import load_atlas
+from pipelines.motion.controls import CONTROLS, SLOTS, Control
+from pipelines.motion.edit import Edit, apply_edit
+from pipelines.motion.eyes import lid_closure
+from pipelines.motion.space import N_EXP
+from pipelines.portrait.topology import N_MESH
+from pipelines.render.mesh.anatomy import LIPS_LOWER, LIPS_UPPER
+from pipelines.render.mesh.basis import motion_basis
+from pipelines.render.mesh.geometry import face_triangles
+
+from .mesh_case import edited, handle, portrait
+
+DIMS = [c for c in CONTROLS if c.kind == "dim"]
+EXPRESSION = [c for c in CONTROLS if c.kind in ("semantic", "dim", "gaze")]
+NAMES = ("astronaut", "mona_lisa")
+
+
+def displacement(name: str, **values: float) -> np.ndarray:
+    """(478, 3) head-frame displacement of the landmarks under an edit."""
+    own, motion = portrait(name).motion, edited(name, **values)
+    exp, side = (motion.exp - own.exp)[0].ravel().astype(float), (motion.side - own.side)[0].ravel().astype(float)
+    closure = lid_closure(exp - side, exp + side)
+    return handle(name).rig.displace(exp - side, exp + side, closure=closure)
+
+
+def area_ratios(name: str, moved: np.ndarray) -> np.ndarray:
+    """Area that the photo's camera sees of every skin triangle facing it, as a share of rest."""
+    geometry = handle(name).geometry
+    turned = geometry.vertices_in_head[:N_MESH] @ geometry.frame.rotation.T
+    triangles, _ = face_triangles()
+
+    def areas(points: np.ndarray) -> np.ndarray:
+        a, b, c = (points[triangles[:, k], :2] for k in range(3))
+        return (b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0]
+
+    rest = areas(turned)
+    a, b, c = (turned[triangles[:, k]] for k in range(3))
+    facing = np.sign(np.median(rest)) * rest > 0.12 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    return (areas(turned + moved[:N_MESH] @ geometry.frame.rotation.T) / rest)[facing]
+
+
+@pytest.mark.parametrize("control", [c for c in DIMS if c.live], ids=lambda c: c.key)
+def test_live_dims_move_landmarks_the_measured_way(control: Control) -> None:
+    assert control.dim is not None
+    if control.dim in motion_basis().local:
+        pytest.skip("no landmark effect beyond noise was measured: this dim has a local field")
+    clean = motion_basis().landmarks[control.dim, :N_MESH, :2]
+    measured = load_atlas().J[control.dim, :N_MESH, :2]
+    if np.abs(clean).max() > 0:
+        strong = np.linalg.norm(clean, axis=1) > 0.3 * np.linalg.norm(clean, axis=1).max()
+        assert (clean * measured)[strong].sum() > 0
+    else:
+        assert np.abs(motion_basis().iris[control.dim]).max() > 0
+
+
+def test_lid_dims_close_their_own_eye_only() -> None:
+    right = handle("astronaut").rig.pose(edited("astronaut", dim_34=20)).lid_closure
+    left = handle("astronaut").rig.pose(edited("astronaut", dim_46=20)).lid_closure
+    assert right[0] > 0.5 and abs(right[1]) < 1e-3
+    assert left[1] > 0.5 and abs(left[0]) < 1e-3
+
+
+def test_gaze_dims_turn_both_eyes_to_image_right() -> None:
+    gaze = handle("astronaut").rig.pose(edited("astronaut", dim_45=10)).gaze_deg
+    assert (gaze[:, 0] > 5).all()
+
+
+def test_a_sided_smile_moves_its_own_half() -> None:
+    moved = np.linalg.norm(displacement("astronaut", smile_left=1.0), axis=1)
+    x = handle("astronaut").geometry.vertices_in_head[:478, 0]
+    assert moved[x < -0.25].max() < 0.05 * moved[x > 0.25].max()
+
+
+def test_an_even_edit_of_even_dims_is_mirror_symmetric() -> None:
+    mirror = load_atlas().vertex_mirror.astype(int)
+    jaw = motion_basis().landmarks[58]
+    assert np.allclose(jaw[mirror] * [-1, 1, 1], jaw, atol=1e-6)
+
+
+@st.composite
+def expression_edits(draw: st.DrawFn) -> dict[str, float]:
+    """A few expression slots anywhere between their slider ends."""
+    keys = [s for s in SLOTS if s.control in EXPRESSION and s.control.kind != "gaze"]
+    chosen = draw(st.lists(st.sampled_from(range(len(keys))), min_size=1, max_size=12, unique=True))
+    return {keys[i].key: draw(st.floats(keys[i].control.lo, keys[i].control.hi)) for i in chosen}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(values=expression_edits(), limits=st.sampled_from([0.0, 1.0]))
+@pytest.mark.parametrize("name", NAMES)
+def test_no_edit_folds_the_skin_or_crosses_the_lips(name: str, values: dict[str, float], limits: float) -> None:
+    moved = displacement(name, **values, limit_strength=limits)
+    assert np.isfinite(moved).all()
+    assert area_ratios(name, moved).min() > 0
+    head = handle(name).geometry.vertices_in_head
+    rest = head[LIPS_LOWER, 1] - head[LIPS_UPPER, 1]
+    gap = rest + moved[LIPS_LOWER, 1] - moved[LIPS_UPPER, 1]
+    assert (gap >= np.minimum(rest, 0) - 1e-6).all()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(vector=st.lists(st.floats(-1, 1), min_size=N_EXP, max_size=N_EXP))
+def test_even_absurd_expressions_stay_finite_and_unfolded(vector: list[float]) -> None:
+    exp = 0.06 * np.array(vector)
+    moved = handle("astronaut").rig.displace(exp, exp, closure=lid_closure(exp, exp))
+    assert np.isfinite(moved).all()
+    assert area_ratios("astronaut", moved).min() > 0
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    yaw=st.floats(-25, 25),
+    pitch=st.floats(-20, 20),
+    roll=st.floats(-20, 20),
+    x=st.floats(-0.1, 0.1),
+    scale=st.floats(0.8, 1.2),
+)
+def test_pose_leaves_the_far_background_where_it_was(
+    yaw: float, pitch: float, roll: float, x: float, scale: float
+) -> None:
+    own = portrait("astronaut")
+    motion = apply_edit(own, own.motion, Edit.of({"yaw_deg": yaw, "pitch_deg": pitch, "roll_deg": roll, "move_x": x}))
+    motion = motion.with_(scale=motion.scale * np.float32(scale))
+    case = handle("astronaut")
+    posed = case.rig.pose(motion)
+    assert np.isfinite(posed.vertices).all()
+    still = case.geometry.follow == 0
+    assert still.any()
+    assert np.abs(posed.vertices[still, :2] - case.geometry.vertices[still, :2]).max() < 1e-3

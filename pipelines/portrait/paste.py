@@ -8,85 +8,133 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.portrait.crop import at_size, invert, resample, transform
-from pipelines.portrait.paste_kernels import blend_region, changed_mask
+from pipelines.portrait.crop import at_size, invert, resample, scale_of, transform
+from pipelines.portrait.paste_kernels import BLOCK, blend_region, changed_blocks
 from pipelines.portrait.types import CROP_SIZE, Portrait
 
 Picture = NDArray[np.uint8]
+Matrix = NDArray[np.float64]
 
-RAMP = 26 / 512
-"""Width of the linear ramp at the crop's border as a share of its side (paper's mask: 26 of 512 pixels)."""
-GROW = 9 / 512
-"""How far the mask reaches beyond the pixels that changed."""
+RAMP = 16 / 512
+"""Width of the linear ramp at the crop's border as a share of its side: a net that redraws every pixel fades in."""
+GROW = 8 / 512
+"""How far the pasted area reaches beyond the pixels that changed, as a share of the side; half of it is soft."""
+SHRINK_BELOW = 0.75
+"""A face that lands smaller than this is averaged down first: plain interpolation would flicker."""
 
 
 @dataclass(frozen=True)
 class Paster:
-    """What pasting faces of one portrait at one size needs. Its buffers serve one thread at a time."""
+    """What pasting faces of one portrait at one size needs. It keeps nothing between calls."""
 
     photo: Picture
-    """(H, W, 3) the unedited photo."""
+    """(H, W, 3) the unedited photo, reduced if so asked."""
     rest: Picture
     """(S, S, 3) the unedited crop: pixels equal to it leave the photo alone."""
+    photo_from_crop: Matrix
+    """(2, 3) similarity from pixels of the crop to pixels of `photo`."""
     region: tuple[slice, slice]
-    """Rows and columns of the photo that the crop covers."""
-    crop_from_region: NDArray[np.float64]
-    """(2, 3) similarity from pixels of that region to crop pixels."""
-    ramp: NDArray[np.uint8]
-    """(S, S) 0 at the border, 255 inside."""
+    """Rows and columns of `photo` that the crop covers."""
+    ramp: Picture
+    """(B, B) 0 at the border, 255 inside, for blocks of 4 x 4 crop pixels."""
 
     @classmethod
-    def prepare(cls, portrait: Portrait, *, size: int = CROP_SIZE) -> Paster:
-        """Paster for faces of `size` pixels on a side."""
-        height, width = portrait.photo.shape[:2]
-        matrix = at_size(portrait.crop_from_photo, size=size)
-        corners = transform(
-            invert(matrix), np.array([[0, 0], [size - 1, 0], [0, size - 1], [size - 1, size - 1]], float)
-        )
-        left, top = np.clip(np.floor(corners.min(0)), 0, [width - 1, height - 1]).astype(int)
-        right, bottom = np.clip(np.ceil(corners.max(0)) + 1, [left + 1, top + 1], [width, height]).astype(int)
-        shifted = matrix.copy()
-        shifted[:, 2] += matrix[:, :2] @ [left, top]
-        rest = resample(portrait, size).image
-        return cls(portrait.photo, rest, (slice(top, bottom), slice(left, right)), shifted, _ramp(size))
+    def prepare(cls, portrait: Portrait, *, size: int = CROP_SIZE, max_side: int | None = None) -> Paster:
+        """Paster for faces of `size` pixels on a side.
+
+        Args:
+            max_side: paste into a copy of the photo of at most this side, for a live view of the whole photo.
+        """
+        photo, crop_from_photo = portrait.photo, at_size(portrait.crop_from_photo, size=size)
+        height, width = photo.shape[:2]
+        ratio = max(height, width) / (max_side or np.inf)
+        if ratio > 1:
+            small = max(1, round(width / ratio)), max(1, round(height / ratio))
+            photo = np.asarray(cv2.resize(photo, small, interpolation=cv2.INTER_AREA), np.uint8)
+            fx, fy = width / small[0], height / small[1]
+            crop_from_photo = crop_from_photo @ np.array([[fx, 0, 0.5 * fx - 0.5], [0, fy, 0.5 * fy - 0.5], [0, 0, 1]])
+        photo_from_crop = invert(crop_from_photo)
+        region = _cover(photo_from_crop, (0, 0, size, size), photo.shape)
+        return cls(photo, resample(portrait, size).image, photo_from_crop, region, _ramp(size))
 
     def paste(self, face: Picture, *, out: Picture | None = None) -> Picture:
         """(H, W, 3) photo with the face in it; the unedited crop gives the photo bit for bit.
 
         Args:
             face: (S, S, 3) RGB render.
-            out: a picture that an earlier call returned, to be used again.
+            out: a picture that an earlier call of this paster returned, to be used again.
         """
         if out is None:
             out = self.photo.copy()
         else:
             out[self.region] = self.photo[self.region]
-        mask = self._mask(face)
-        if mask is None:
-            return out
-        target = out[self.region]
-        size = (target.shape[1], target.shape[0])
-        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        back = self.crop_from_region
-        to_region = invert(back)
-        warped = cv2.warpAffine(face, to_region, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        weight = cv2.warpAffine(mask, back, size, flags=flags, borderMode=cv2.BORDER_CONSTANT)
-        blend_region(target, np.asarray(warped, np.uint8), np.asarray(weight, np.uint8))
+        weight = self._weight(face)
+        box = cv2.boundingRect(weight)
+        if box[2] and box[3]:
+            self._blend(face, weight, box, out)
         return out
 
-    def _mask(self, face: Picture) -> NDArray[np.uint8] | None:
-        """(S, S) how much of the face shows: soft around the pixels that changed; None where nothing did."""
-        changed = changed_mask(face, self.rest)
-        if not changed.any():
-            return None
-        grow = max(1, round(GROW * len(face)))
-        # two box blurs of the changed pixels, scaled so that a whole neighbourhood of change is opaque
-        grown = cv2.dilate(changed, np.ones((2 * grow + 1, 2 * grow + 1), np.uint8))
-        soft = cv2.blur(grown, (2 * grow + 1, 2 * grow + 1))
-        return cv2.multiply(soft, self.ramp, scale=1 / 255).astype(np.uint8, copy=False)
+    def _weight(self, face: Picture) -> Picture:
+        """(B, B) how much of the face shows in every block: opaque where it changed, soft around."""
+        changed = changed_blocks(face, self.rest)
+        reach = 2 * max(1, round(GROW * len(face) / BLOCK)) + 1
+        # after growing by one reach and averaging over the same reach, every changed block is still opaque
+        grown = cv2.dilate(changed, np.ones((reach, reach), np.uint8))
+        soft = cv2.blur(grown, (reach, reach), borderType=cv2.BORDER_REPLICATE)
+        return np.asarray(cv2.multiply(soft, self.ramp, scale=1 / 255), np.uint8)
+
+    def _blend(self, face: Picture, weight: Picture, box: tuple[int, int, int, int] | list[int], out: Picture) -> None:
+        left, top, columns, rows = (BLOCK * side for side in box)
+        window = _cover(
+            self.photo_from_crop, (left - BLOCK, top - BLOCK, columns + 2 * BLOCK, rows + 2 * BLOCK), out.shape
+        )
+        target = out[window]
+        if not target.size:
+            return
+        size = target.shape[1], target.shape[0]
+        matrix = self.photo_from_crop.copy()
+        matrix[:, 2] -= [window[1].start, window[0].start]
+        over = _warp(*_averaged(face, matrix), size)
+        shown = _warp(weight, _for_reduced(matrix, float(BLOCK)), size)
+        blend_region(target, over, shown)
 
 
-def _ramp(size: int) -> NDArray[np.uint8]:
-    distance = np.minimum(np.arange(size), np.arange(size)[::-1]) / max(1.0, RAMP * size)
-    edge = np.clip(distance, 0, 1)
+def _averaged(face: Picture, matrix: Matrix) -> tuple[Picture, Matrix]:
+    """The face no larger than it lands, and the matrix for it."""
+    scale = scale_of(matrix)
+    if scale >= SHRINK_BELOW:
+        return face, matrix
+    small = max(1, round(len(face) * scale))
+    reduced = np.asarray(cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA), np.uint8)
+    return reduced, _for_reduced(matrix, len(face) / small)
+
+
+def _for_reduced(matrix: Matrix, factor: float) -> Matrix:
+    """The matrix for a copy of the input that is `factor` times smaller."""
+    reduced = matrix * factor
+    reduced[:, 2] = matrix[:, 2] + matrix[:, :2].sum(1) * (0.5 * factor - 0.5)
+    return reduced
+
+
+def _warp(picture: Picture, matrix: Matrix, size: tuple[int, int]) -> Picture:
+    """Warped, black outside: a replicated border would take six times as long, and the ramp hides it."""
+    return np.asarray(cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
+
+
+def _cover(matrix: Matrix, box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[slice, slice]:
+    """Rows and columns of the picture that a (left, top, columns, rows) box of the crop reaches."""
+    left, top, columns, rows = box
+    edges = np.array([[x, y] for x in (left, left + columns - 1) for y in (top, top + rows - 1)], float)
+    corners = transform(matrix, edges)
+    limit = np.array([shape[1], shape[0]])
+    low = np.clip(np.floor(corners.min(0)), 0, limit).astype(int)
+    high = np.clip(np.ceil(corners.max(0)) + 1, low, limit).astype(int)
+    return slice(int(low[1]), int(high[1])), slice(int(low[0]), int(high[0]))
+
+
+def _ramp(size: int) -> Picture:
+    blocks = -(-size // BLOCK)
+    middle = BLOCK * np.arange(blocks) + 0.5 * (BLOCK - 1)
+    distance = np.minimum(middle, size - 1 - middle)
+    edge = np.clip((distance - BLOCK) / (RAMP * size), 0, 1)
     return (255 * np.minimum(edge[:, None], edge[None, :])).astype(np.uint8)

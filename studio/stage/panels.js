@@ -43,6 +43,8 @@
     if (isNew) show();
     if (key !== "regions") studio.mask.choose("");
     studio.emit("panel");
+    // a plot drawn while its panel was closed measured no width
+    if (isNew) window.dispatchEvent(new Event("resize"));
   }
 
   function step(by) {

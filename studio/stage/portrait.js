@@ -3,8 +3,10 @@
   const { state, store, history, transport, toast, actions } = studio;
   const { one, all } = studio.dom;
   const READING_MS = 30000;
+  const COMMIT_MS = 200;
   let trigger = () => {};
   let readingTimer = 0;
+  let commitTimer = 0;
   /** The value is read again for other reasons too; a message shows once. */
   let lastMessage = 0;
   let sharedEdit = studio.query.get("edit");
@@ -16,9 +18,10 @@
     if (!text) return;
     const value = typeof text === "string" ? JSON.parse(text) : text;
     stopReading();
+    // first the token: pictures of the new portrait need it
+    transport.start(value.token);
     if (value.portrait && identity(value.portrait) !== identity(state.portrait)) adopt(value.portrait);
     else if (value.portrait === null && state.portrait === null) studio.emit("portrait");
-    transport.start(value.token);
     if (value.edit) replaceEdit(value.edit, value.label || "Open an edit");
     if (value.mask !== undefined) studio.mask.sync(Boolean(value.mask));
     if (value.message) say(value.message);
@@ -149,7 +152,11 @@
     root.addEventListener("drop", (event) => event.target.closest(".for-portrait") && startReading(), true);
   }
 
-  studio.on("commit", (detail) => trigger("commit", detail));
+  /** Python needs the newest state only: a run of quick steps is one event. */
+  studio.on("commit", (detail) => {
+    clearTimeout(commitTimer);
+    commitTimer = setTimeout(() => trigger("commit", detail), COMMIT_MS);
+  });
   studio.on("expired", () =>
     toast.show({
       kind: "error",

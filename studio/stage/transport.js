@@ -133,7 +133,8 @@
     if (seq <= stage.drawnSeq) return bitmap.close();
     stage.drawnSeq = seq;
     studio.emit("frame", { seq, header, bitmap });
-    studio.metrics.drawn(since, header.ms);
+    // an untouched face is copied, which says nothing about the renderer
+    studio.metrics.drawn(since, header.edited ? header.ms : null);
     for (const fn of stage.onframe) fn(seq, header);
   }
 

@@ -27,7 +27,8 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def studio_url(request: pytest.FixtureRequest) -> str:
     """Address of a running studio: STUDIO_URL, or a server started for this session."""
-    return os.environ.get("STUDIO_URL") or request.getfixturevalue("server_url")
+    url = os.environ.get("STUDIO_URL") or request.getfixturevalue("server_url")
+    return url.rstrip("/")
 
 
 @pytest.fixture(scope="session")

@@ -145,7 +145,7 @@ def open_context(browser: Browser, size: tuple[int, int] = DESKTOP, **options: A
 def open_studio(context: BrowserContext, url: str, query: str = "") -> Studio:
     """A ready page: portrait read, first picture drawn."""
     page = context.new_page()
-    page.goto(url + query)
+    page.goto(url + (query or "/"))
     page.wait_for_function(READY, timeout=60_000)
     studio = Studio(page)
     studio.settle()

@@ -40,6 +40,9 @@ def _cases() -> list[dict]:
         if control.kind in ("region", "setting") or control.key == "emotion_intensity":
             before = dict(SCENE)
         value = control.hi if control.default != control.hi else control.lo
+        if control.key == "emotion_neutral":
+            # neutral is the rest: its share takes from the others
+            before["emotion_happy"] = 1.0
         if control.key == "region_feather":
             # equal weights have no border to soften
             before["region_mouth_right"] = before["region_mouth_left"] = 0.0
@@ -76,7 +79,9 @@ def test_every_slot_of_the_table_changes_the_picture(studio: Studio) -> None:
     differences = studio.run(SWEEP, _cases())
     assert set(differences) == {slot.key for slot in SLOTS}
     # inert dims carry a small hand-made field; everything else must be plain to see
-    faint = {slot.key: differences[slot.key] for slot in SLOTS if differences[slot.key] < (10 if slot.control.live else 4)}
+    faint = {
+        slot.key: differences[slot.key] for slot in SLOTS if differences[slot.key] < (10 if slot.control.live else 4)
+    }
     assert not faint
 
 
@@ -95,7 +100,9 @@ def test_an_edit_and_its_reset_return_to_the_same_pixels(studio: Studio) -> None
 
 def test_every_control_has_a_row_or_a_switch(studio: Studio) -> None:
     keys = set(studio.run("() => [...document.querySelectorAll('#studio [data-key]')].map(item => item.dataset.key)"))
-    switches = set(studio.run("() => [...document.querySelectorAll('#studio [data-switch]')].map(item => item.dataset.switch)"))
+    switches = set(
+        studio.run("() => [...document.querySelectorAll('#studio [data-switch]')].map(item => item.dataset.switch)")
+    )
     missing = [control.key for control in CONTROLS if control.key not in keys | switches]
     assert not missing
     sides = [slot.key for slot in SLOTS if slot.side and slot.key not in keys]
@@ -106,7 +113,9 @@ def test_region_weight_zero_keeps_the_photo_there(studio: Studio) -> None:
     source = studio.pixels()
     studio.set(jaw_open=0.8, smile=0.8)
     edited = studio.pixels()
-    studio.run("() => studio.actions.applyPreset(studio.state.data.presets.find(preset => preset.key === 'except_lips'))")
+    studio.run(
+        "() => studio.actions.applyPreset(studio.state.data.presets.find(preset => preset.key === 'except_lips'))"
+    )
     studio.settle()
     masked = studio.pixels()
     mouth = (slice(300, 400), slice(180, 332))
@@ -119,6 +128,7 @@ def test_region_weight_zero_keeps_the_photo_there(studio: Studio) -> None:
 def test_painted_mask_limits_the_edit_to_the_paint(studio: Studio) -> None:
     source = studio.pixels()
     studio.set(yaw_deg=15)
+    studio.run("() => studio.history.commit('Turn')")
     everywhere = studio.pixels()
     studio.panel("regions")
     studio.page.locator("[data-action=paint]").click()

@@ -201,12 +201,15 @@ def test_limited_controls_are_marked_and_listed(studio: Studio) -> None:
 def test_regions_follow_silhouette_row_preset_and_invert(studio: Studio) -> None:
     studio.panel("regions")
     studio.page.locator('.rgn[data-region="region_mouth_right"]').click()
+    studio.settle()
     assert (studio.get("region_mouth_right"), studio.get("region_mouth_left")) == (0, 0)
     assert studio.row("region_mouth").locator(".switch").get_attribute("aria-checked") == "false"
     studio.page.locator('[data-preset="lips_only"]').click()
+    studio.settle()
     assert studio.get("region_mouth") == 1 and studio.get("region_nose") == 0
     assert studio.page.locator('[data-preset="lips_only"]').get_attribute("aria-pressed") == "true"
     studio.page.locator("[data-panel-body=regions] [data-action=invert]").click()
+    studio.settle()
     assert studio.get("region_mouth") == 0 and studio.get("region_nose") == 1
     assert studio.page.locator('[data-preset="except_lips"]').get_attribute("aria-pressed") == "true"
     studio.set(region_nose=0.5)
@@ -240,7 +243,9 @@ def test_full_photo_zoom_and_face_map_keys(studio: Studio) -> None:
     studio.set(jaw_open=0.6)
     studio.page.keyboard.press("p")
     studio.page.wait_for_function("() => studio.state.view === 'photo'")
-    studio.page.wait_for_function("() => { const c = document.querySelector('canvas.picture'); return c.width !== 512 || c.height !== 512; }")
+    studio.page.wait_for_function(
+        "() => { const c = document.querySelector('canvas.picture'); return c.width !== 512 || c.height !== 512; }"
+    )
     height, width = studio.pixels().shape[:2]
     photo = studio.run("() => studio.state.portrait.size")
     assert width / height == pytest.approx(photo[0] / photo[1], rel=0.02)

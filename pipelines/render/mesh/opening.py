@@ -15,7 +15,9 @@ from pipelines.render.mesh.layer_kernels import fill_curve
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-CURVE_SAMPLES = 96
+CURVE_SAMPLES = 256
+REACH = 1.25
+"""The curves are sampled this many widths to both sides of the middle: a wide smile moved sideways stays inside."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Opening:
         u_axis = (last - first) / width
         axes = np.array([u_axis, [-u_axis[1], u_axis[0]]])
         origin = (first + last) / 2
-        u_first, u_step = -0.75 * width, 1.5 * width / (CURVE_SAMPLES - 1)
+        u_first, u_step = -REACH * width, 2 * REACH * width / (CURVE_SAMPLES - 1)
         curves, mean_gap = _curves((points - origin) @ axes.T, upper, lower, u_first, u_step)
         return cls(
             ring=ring.astype(np.int32),

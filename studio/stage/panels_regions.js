@@ -116,7 +116,7 @@
   function hitMarkup([slot, [asked, given]]) {
     const control = table.controlOf(slot);
     return `<li><button type="button" data-jump="${slot}" title="Show this control"><b></b><span>${escape(table.label(slot))}</span>
-      <em>${table.figure(control, asked)} → ${table.withUnit(control, given)}</em></button></li>`;
+      <em>${table.change(control, asked, given)}</em></button></li>`;
   }
 
   function buildLimits() {

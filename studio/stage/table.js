@@ -44,12 +44,18 @@
   }
 
   /** The figure alone, in display units: true minus, plus only where a control goes both ways. */
-  function figure(control, value) {
-    const digits = digitsOf(control);
+  function figure(control, value, digits = digitsOf(control)) {
     const text = (value * scaleOf(control)).toFixed(digits);
     const isZero = Number(text) === 0;
     if (isZero) return (0).toFixed(digits);
     return (value > 0 && control.lo < 0 ? "+" : "") + text.replace("-", "\u2212");
+  }
+
+  /** "asked → given"; as many digits as it takes to tell them apart. */
+  function change(control, asked, given) {
+    let digits = digitsOf(control);
+    while (digits < 3 && figure(control, asked, digits) === figure(control, given, digits)) digits += 1;
+    return `${figure(control, asked, digits)} → ${figure(control, given, digits)}${unitText(control)}`;
   }
 
   const unitText = (control) => (control.unit === "%" ? "\u202f%" : control.unit === "°" ? "°" : "");
@@ -94,6 +100,7 @@
     label,
     figure,
     withUnit,
+    change,
     unitText,
     spoken,
     parse,

@@ -116,7 +116,9 @@ class Studio:
             studio.compare(false);
             studio.mask.choose('');
             studio.actions.resetAll();
-            for (const key of studio.table.slotsOf.keys()) if (studio.store.isApart(key)) studio.store.setLinked(key, true);
+            for (const key of studio.table.slotsOf.keys()) {
+                if (studio.store.isApart(key)) studio.store.setLinked(key, true);
+            }
             studio.facemap.setShown(true);
             await studio.view.choose('crop');
             studio.viewport.fit();

@@ -27,11 +27,13 @@ def _fresh(browser: Browser, url: str, query: str = "", **options) -> Iterator[S
 def _fits(page: Page) -> None:
     overflow = page.evaluate("""() => {
         const page = document.documentElement;
-        const cut = [...document.querySelectorAll('#studio .panel.open :is(.name, h2, h3, .chip), #studio .rail span')]
-            .filter(item => item.offsetParent && (item.scrollWidth > item.clientWidth + 1 && getComputedStyle(item).overflow !== 'visible'))
-            .map(item => item.textContent);
+        const isCut = item => item.offsetParent && item.scrollWidth > item.clientWidth + 1
+            && getComputedStyle(item).overflow !== 'visible';
+        const texts = '#studio .panel.open :is(.name, h2, h3, .chip, .value), #studio .rail span';
+        const cut = [...document.querySelectorAll(texts)].filter(isCut).map(item => item.value ?? item.textContent);
         const side = document.querySelector('#st-side');
-        return [page.scrollWidth - innerWidth, page.scrollHeight - innerHeight, side.scrollWidth - side.clientWidth, cut];
+        const sideways = side.scrollWidth - side.clientWidth;
+        return [page.scrollWidth - innerWidth, page.scrollHeight - innerHeight, sideways, cut];
     }""")
     assert overflow == [0, 0, 0, []]
 
@@ -91,8 +93,10 @@ CONTRAST = """() => {
         return [255, 255, 255];
     };
     const worst = [];
-    for (const item of document.querySelectorAll('#studio :is(span, em, small, p, h2, h3, b, dt, dd, button, input, i)')) {
-        const own = [...item.childNodes].some(node => node.nodeType === 3 && node.data.trim()) || (item.matches('.value') && item.value);
+    const texts = '#studio :is(span, em, small, p, h2, h3, b, dt, dd, button, input, i)';
+    for (const item of document.querySelectorAll(texts)) {
+        const words = [...item.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+        const own = words || item.matches('.value');
         const opacity = parseFloat(getComputedStyle(item).opacity);
         if (!own || !item.offsetParent || item.disabled || opacity < 1 || item.closest('svg, .st-native')) continue;
         const [a, b] = [luminance(parse(getComputedStyle(item).color)), luminance(ground(item))];

@@ -169,8 +169,8 @@ def test_search_finds_by_name_number_and_point(studio: Studio) -> None:
 
     def hits(text: str) -> list[str]:
         box.fill(text)
-        script = "() => [...document.querySelectorAll('[data-section=dims] .sl')].filter(e => e.offsetParent).map(e => e.dataset.key)"
-        return studio.run(script)
+        return studio.run("""() => [...document.querySelectorAll('[data-section=dims] .sl')]
+            .filter(cell => cell.offsetParent).map(cell => cell.dataset.key)""")
 
     assert hits("jaw open") == ["dim_58"]
     assert set(hits("34")) == {"dim_34"}

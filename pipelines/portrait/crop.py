@@ -32,8 +32,8 @@ SHIFT_UP = -0.125
 """Share of the side by which the crop sits above the middle of the features: room for hair."""
 FRAMED = np.concatenate([OVAL[6:31], *BROWS, *EYES, NOSE, LIPS_OUTER])
 """Landmarks that set the extent. The forehead is left out: the rule was made for points that end at the brows."""
-BLUR_SHARE = 0.10
-"""Outside the photo the mirrored picture grows soft over this share of the side."""
+BLUR_SHARE = 0.05
+"""Outside the photo the continued edge grows soft over this share of the side."""
 
 
 @dataclass(frozen=True)
@@ -115,9 +115,9 @@ def resample(portrait: Portrait, size: int) -> Crop:
 
 
 def cut(photo: Picture, crop_from_photo: Matrix, *, size: int) -> Picture:
-    """(size, size, 3) crop. Outside the photo the picture is mirrored and grows soft, so that no edge shows."""
+    """(size, size, 3) crop. Outside the photo its edge pixels go on and grow soft: a mirror would show a second face."""
     picture, matrix = _reduced(photo, crop_from_photo, size)
-    crop = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
+    crop = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     crop = np.asarray(crop, np.uint8)
     outside_px = _outside_px(photo.shape, crop_from_photo, size)
     return crop if outside_px is None else _soften(crop, outside_px)
@@ -161,7 +161,7 @@ def _soften(crop: Picture, outside_px: NDArray[np.float32]) -> Picture:
     size = crop.shape[0]
     # the blur is wide, so a quarter of the resolution shows the same
     small = cv2.resize(crop, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), 0.02 * size, borderType=cv2.BORDER_REFLECT_101)
+    small = cv2.GaussianBlur(small, (0, 0), 0.01 * size, borderType=cv2.BORDER_REPLICATE)
     soft = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
     share = np.minimum(outside_px / np.float32(BLUR_SHARE * size), 1)
     share *= share * (3 - 2 * share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -83,7 +84,7 @@ class Paster:
         soft = cv2.blur(grown, (reach, reach), borderType=cv2.BORDER_REPLICATE)
         return np.asarray(cv2.multiply(soft, self.ramp, scale=1 / 255), np.uint8)
 
-    def _blend(self, face: Picture, weight: Picture, box: tuple[int, int, int, int] | list[int], out: Picture) -> None:
+    def _blend(self, face: Picture, weight: Picture, box: Sequence[int], out: Picture) -> None:
         left, top, columns, rows = (BLOCK * side for side in box)
         window = _cover(
             self.photo_from_crop, (left - BLOCK, top - BLOCK, columns + 2 * BLOCK, rows + 2 * BLOCK), out.shape

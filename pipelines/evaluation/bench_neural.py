@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from pipelines.render.export import GraphSpec
 
 REPEATS = 3
+ORDER = ("appearance", "motion", "warping", "decoder", "stitching", "eye", "lip")
 
 
-def bench_neural(*, debug: bool = False, repeats: int = REPEATS) -> dict[str, list[dict[str, Any]]]:
+def bench_neural(
+    *, debug: bool = False, repeats: int = REPEATS, names: tuple[str, ...] = ORDER
+) -> dict[str, list[dict[str, Any]]]:
     """Process CPU milliseconds (all threads added) of one pass, and floating point operations, by title.
 
     Args:
@@ -29,14 +32,7 @@ def bench_neural(*, debug: bool = False, repeats: int = REPEATS) -> dict[str, li
 
     networks = Networks.seeded(debug=debug)
     specs = {**graph_specs(networks), **split_specs(networks)}
-    names = [
-        name for name in ("appearance", "motion", "warping", "decoder", "stitching", "eye", "lip") if name in specs
-    ]
-    report: dict[str, list[dict[str, Any]]] = {}
-    for name in names:
-        spec = specs[name]
-        report[f"Neural, {spec.title}"] = _bench_graph(networks, spec, repeats)
-    return report
+    return {f"Neural, {specs[name].title}": _bench_graph(networks, specs[name], repeats) for name in names}
 
 
 def _bench_graph(networks: Networks, spec: GraphSpec, repeats: int) -> list[dict[str, Any]]:

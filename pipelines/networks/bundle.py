@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, fields, replace
 
 import torch
@@ -59,15 +60,20 @@ class Networks:
         return replace(self, eye=None, lip=None)
 
     def prepared(self, device: torch.device, *, half: bool = False) -> Networks:
-        """Ready to render, in place: spectral norms folded, on `device`, heavy parts in half precision if wanted.
+        """The networks ready to render: spectral norms folded, on `device`, heavy parts in half precision if wanted.
 
-        Apple's GPU has no 5-D grid sample, so it gets the rewritten look-ups.
+        These stay as they are; on a CPU the copy shares every network but the decoder. Apple's GPU has no 5-D grid
+        sample, so it gets the rewritten look-ups.
         """
-        self.decoder.fold()
-        for net in self.present().values():
+        apart = (
+            copy.deepcopy(self) if device.type != "cpu" or half else replace(self, decoder=copy.deepcopy(self.decoder))
+        )
+        apart.decoder.fold()
+        for net in apart.present().values():
             net.to(device).requires_grad_(False)
-        self.warping.use_sampler("rewritten" if device.type == "mps" else "native")
+        if device.type == "mps":
+            apart.warping.use_sampler("rewritten")
         if half:
-            self.warping.to_mixed()
-            self.decoder.half()
-        return self
+            apart.warping.to_mixed()
+            apart.decoder.half()
+        return apart

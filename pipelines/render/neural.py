@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
 from pipelines.motion.space import N_KEYPOINTS, Floats, Motion, keypoints
+from pipelines.portrait.crop import resample
 from pipelines.portrait.neural_motion import motion_of, network_image
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
@@ -134,7 +135,7 @@ class NeuralRenderer:
         """
         settings = settings or NeuralSettings()
         if settings == NeuralSettings() and _same(motion, handle.portrait.motion):
-            return _fit(handle.portrait.image, handle.size, out)
+            return _fit(resample(handle.portrait, handle.size).image, handle.size, out)
         with self._lock:
             start = time.perf_counter()
             kp_driving = self.drive(handle, motion, settings)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -57,9 +56,8 @@ class TorchBackend:
         return f"Neural, {device_title(self.device)}{precision}"
 
     def _prepare(self) -> Networks:
-        # The single-precision weights stay on the CPU for the retry; without half precision there is none.
-        networks = copy.deepcopy(self._source) if self.half else self._source
-        return networks.prepared(self.device, half=self.half)
+        # The single-precision weights stay where they are, for the retry.
+        return self._source.prepared(self.device, half=self.half)
 
     def extract(self, image: Floats) -> Tensor:
         return self._run(self._live.appearance, image)

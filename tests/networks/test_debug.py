@@ -128,3 +128,14 @@ def test_mixed_precision_stays_close() -> None:
     assert mixed.deformation.dtype == torch.float32
     torch.testing.assert_close(mixed.deformation, full.deformation, rtol=0, atol=1e-3)
     torch.testing.assert_close(mixed.feature.float(), full.feature, rtol=0, atol=1e-2)
+
+
+def test_preparing_leaves_the_networks_alone() -> None:
+    """Engines are keyed by these weights, so a renderer in use must not change them."""
+    networks = Networks.seeded(debug=True)
+    before = list(networks.decoder.state_dict())
+    ready = networks.prepared(torch.device("cpu"), half=True)
+    assert list(networks.decoder.state_dict()) == before
+    assert ready.decoder.fc.weight.dtype == torch.float16
+    assert networks.decoder.fc.weight.dtype == networks.warping.fourth.weight.dtype == torch.float32
+    assert networks.prepared(torch.device("cpu")).warping is networks.warping

@@ -11,6 +11,7 @@ import torch
 from pipelines.errors import StudioError
 from pipelines.motion.space import Motion, keypoints
 from pipelines.networks.bundle import Networks
+from pipelines.portrait.crop import resample
 from pipelines.portrait.neural_motion import NeuralMotionExtractor, network_image
 from pipelines.render.neural import Cancelled, NeuralRenderer, NeuralSettings, carry_over
 from pipelines.render.neural_torch import TorchBackend, choose_device, half_is_safe, load_neural
@@ -32,10 +33,10 @@ def moved(**offsets: float) -> Motion:
 
 
 def test_own_motion_gives_the_pixels(renderer: NeuralRenderer) -> None:
-    handle = renderer.prepare(PORTRAIT)
-    out = np.empty((512, 512, 3), np.uint8)
-    assert renderer.render(handle, PORTRAIT.motion, out=out) is out
-    np.testing.assert_array_equal(out, PORTRAIT.image)
+    for size in (256, 512, 1024):
+        out = np.empty((size, size, 3), np.uint8)
+        assert renderer.render(renderer.prepare(PORTRAIT, size=size), PORTRAIT.motion, out=out) is out
+        np.testing.assert_array_equal(out, resample(PORTRAIT, size).image)
 
 
 @pytest.mark.parametrize("size", [128, 256, 512])

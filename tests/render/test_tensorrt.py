@@ -183,6 +183,17 @@ def test_any_change_makes_the_engine_stale(tmp_path: Path, field: str) -> None:
     assert cache.freshness(other) == "stale" and cache.load(other) is None
 
 
+def test_a_newer_engine_replaces_the_old_one(tmp_path: Path) -> None:
+    cache = EngineCache(tmp_path)
+    kept = [replace(KEY, graph="motion"), replace(KEY, capability="SM120"), replace(KEY, precision="single")]
+    for key in (KEY, *kept):
+        cache.save(key, b"engine", onnx_sha256="00")
+    newer = replace(KEY, weights="cd", version="1.8")
+    cache.save(newer, b"engine", onnx_sha256="00")
+    assert cache.drop_superseded(newer) == 1
+    assert {entry.key for entry in cache.entries()} == {newer, *kept}
+
+
 def test_foreign_and_damaged_engines_are_never_loaded(tmp_path: Path) -> None:
     cache = EngineCache(tmp_path / "here")
     path = cache.save(KEY, b"engine", onnx_sha256="00")

@@ -104,16 +104,25 @@ class EngineCache:
                 # No record or a broken one: not ours, so not listed and never loaded.
                 continue
 
-    def clear(self, *, keep: set[str] | None = None) -> int:
-        """Delete every engine file and record but those named in `keep`; returns how many engines went."""
-        count = 0
-        for path in list(self.folder.glob("*.engine")):
-            if keep and path.name in keep:
-                continue
+    def clear(self) -> int:
+        """Delete every engine file and record; returns how many engines went."""
+        return self._delete(list(self.folder.glob("*.engine")))
+
+    def drop_superseded(self, key: EngineKey) -> int:
+        """Delete engines that only differ from `key` in weights or version; returns how many went."""
+        same = ("graph", "package", "capability", "precision", "sampler")
+        old = [
+            entry.path
+            for entry in self.entries()
+            if entry.key != key and all(getattr(entry.key, name) == getattr(key, name) for name in same)
+        ]
+        return self._delete(old)
+
+    def _delete(self, paths: list[Path]) -> int:
+        for path in paths:
             path.unlink()
             _record_of(path).unlink(missing_ok=True)
-            count += 1
-        return count
+        return len(paths)
 
     def _read(self, key: EngineKey) -> tuple[Freshness, bytes | None]:
         path = self.folder / key.file_name

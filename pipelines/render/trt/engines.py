@@ -104,6 +104,7 @@ def build_engines(
             progress((i + 0.5) / len(todo), f"building the {spec.title} engine")
         engine = build_engine(target.package, model, title=spec.title, capability=target.capability)
         cache.save(status.key, engine, onnx_sha256=graph_hash(model))
+        cache.drop_superseded(status.key)
     if progress:
         progress(1.0, "engines are ready")
     return check_engines(networks, target, cache, half=half)

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from pipelines import checkpoints
 from pipelines.console import show_progress, write_json, write_table
 from pipelines.errors import StudioError
 from pipelines.motion.controls import CONTROLS, resolve
 from pipelines.motion.edit import Edit
+from pipelines.render.trt import commands as engines
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,8 +54,11 @@ def _parser() -> argparse.ArgumentParser:
     controls.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     controls.set_defaults(run=_run_controls)
 
+    checkpoints.add_commands(commands)
+    engines.add_commands(commands)
+
     bench = commands.add_parser("bench", help="measure speed and memory")
-    bench.add_argument("what", nargs="?", choices=("all", "render", "page"), default="all")
+    bench.add_argument("what", nargs="?", choices=("all", "render", "page", "neural"), default="all")
     bench.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     bench.set_defaults(run=_run_bench)
     return parser

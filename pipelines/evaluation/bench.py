@@ -29,7 +29,7 @@ def figure(name: str, value: float, unit: str, bar: str = "") -> dict[str, Any]:
 
 
 def run_bench(what: str = "all") -> Report:
-    """All figures, by title. `what` is "render", "page" or "all"."""
+    """All figures, by title. `what` is "render", "page", "neural" (minutes long) or "all" (without neural)."""
     report: Report = {}
     if what in ("all", "render"):
         report["Mesh renderer, one thread"] = bench_render()
@@ -37,6 +37,10 @@ def run_bench(what: str = "all") -> Report:
         from pipelines.evaluation.bench_page import bench_page
 
         report["Page, headless Chromium"] = bench_page()
+    if what == "neural":
+        from pipelines.evaluation.bench_neural import bench_neural
+
+        report |= bench_neural()
     return report
 
 

@@ -1,4 +1,4 @@
-"""How the eyes open: one lid law for the solver and the mesh renderer; eye state of landmarks (Ditto).
+"""How the eyes open: one lid law for the solver and the mesh renderer.
 
 The law is a fraction of the rest opening, so it holds for every portrait: closure 0 as photographed, 1 shut,
 negative wider. Drive s = (upper + 0.87 lower) / 25.22e-3 with upper = dim 34 or 46 and lower = -dim 40 or -dim 49;
@@ -54,32 +54,3 @@ def lid_closure(exp63_right: ArrayLike, exp63_left: ArrayLike) -> Floats:
         exp63_left: (..., 63) the same for the left half (exp + side).
     """
     return closure_of_drive(lid_drive(np.asarray(exp63_right, np.float64), np.asarray(exp63_left, np.float64)))
-
-
-_WIDTH = ((33, 133), (263, 362))
-_HEIGHT = (((145, 159), (144, 160), (153, 158)), ((374, 386), (373, 387), (380, 385)))
-_PUPIL = (468, 473)
-_EPS = 1e-8
-
-
-def eye_state(landmarks: ArrayLike) -> tuple[Floats, Floats]:
-    """Ditto's eye conditions of MediaPipe landmarks, both ordered [right, left] (oracle `eye_state`).
-
-    Args:
-        landmarks: (T, 478, 3) on the face crop, x and z over its width, y over its height.
-
-    Returns:
-        Opening (T, 2), a sum of three height-to-width ratios, about three times an eye aspect ratio; and
-        pupil offset (T, 3, 2) from the eye centre.
-    """
-    lmk = np.asarray(landmarks, np.float64)
-    opening, ball = [], []
-    for (outer, inner), heights, pupil in zip(_WIDTH, _HEIGHT, _PUPIL, strict=True):
-        across = lmk[:, outer] - lmk[:, inner]
-        width = np.linalg.norm(across, axis=-1)
-        total = sum(np.linalg.norm(lmk[:, a] - lmk[:, b], axis=-1) for a, b in heights)
-        opening.append(total / (width + _EPS))
-        offset = lmk[:, pupil] - (lmk[:, outer] + lmk[:, inner]) / 2
-        distance = np.linalg.norm(offset, axis=-1, keepdims=True)
-        ball.append(distance * (offset / (distance + _EPS) - across / (width[:, None] + _EPS)))
-    return np.stack(opening, -1), np.stack(ball, -1)

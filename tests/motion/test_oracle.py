@@ -10,10 +10,11 @@ import pytest
 
 from pipelines.motion.controls import CONTROL_BY_KEY
 from pipelines.motion.emotion import emotion_vector
-from pipelines.motion.eyes import LOWER_LID, UPPER_LID, eye_state
+from pipelines.motion.eyes import LOWER_LID, UPPER_LID
 from pipelines.motion.fold import gaze_to_exp
 from pipelines.motion.pack import PackedFields, mix_relative_rotation, pack_fields, unpack_fields
 from pipelines.motion.space import Motion, bins_to_degrees, keypoints, rotation_degrees, rotation_matrix
+from pipelines.portrait.eyes import eye_state
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "motion_golden.npz"
 TOLERANCE = 1e-5
@@ -71,8 +72,8 @@ def test_pack_and_unpack(golden: Any) -> None:
 def test_eye_state(golden: Any) -> None:
     opening, ball = eye_state(golden["eye_state.in.lmk478"])
     agree(opening, golden["eye_state.out.open"])
-    agree(ball, golden["eye_state.out.ball_move"])
-    agree(ball.reshape(len(ball), -1), golden["eye_state.out.ball_move_flat6"])
+    agree(ball.reshape(-1, 3, 2), golden["eye_state.out.ball_move"])
+    agree(ball, golden["eye_state.out.ball_move_flat6"])
 
 
 def test_emotion_vectors(golden: Any) -> None:

@@ -70,8 +70,9 @@ def missing_for_rendering(folder: Path) -> tuple[CheckpointFile, ...]:
 
 
 def said_size(files: Iterable[CheckpointFile]) -> str:
-    """The sum of the sizes in MB, for a sentence."""
-    return f"{sum(file.size or 0 for file in files) / 1e6:,.0f} MB"
+    """The sum of the sizes, for a sentence."""
+    total = sum(file.size or 0 for file in files)
+    return f"{total / 1e6:,.0f} MB" if total >= 1e6 else f"{total / 1e3:,.0f} kB"
 
 
 def fetch(file: CheckpointFile, folder: Path, *, progress: Progress | None = None) -> Path:
@@ -97,11 +98,15 @@ def fetch(file: CheckpointFile, folder: Path, *, progress: Progress | None = Non
 def _download(file: CheckpointFile, folder: Path, progress: Progress | None) -> Path:
     import httpx
     from huggingface_hub import hf_hub_download
+    from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
     if progress:
         progress(0.0, f"fetching {file.name}")
     bar = _progress_bar(file, progress)
+    # Its retries are logged one by one; the visitor gets one sentence at the end.
+    verbosity = hub_logging.get_verbosity()
+    hub_logging.set_verbosity_error()
     try:
         path = hf_hub_download(file.repository, file.path, local_dir=folder, tqdm_class=bar)
     except LocalEntryNotFoundError as error:
@@ -110,6 +115,8 @@ def _download(file: CheckpointFile, folder: Path, progress: Progress | None) -> 
         raise StudioError(f"`{file.name}` is no longer at {file.repository}/{file.path}.") from error
     except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
         raise StudioError(_unreachable(file, folder)) from error
+    finally:
+        hub_logging.set_verbosity(verbosity)
     if progress:
         progress(1.0, f"fetched {file.name}")
     return Path(path)

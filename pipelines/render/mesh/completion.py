@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from pipelines.motion.atlas import load_atlas
 from pipelines.portrait.topology import N_MESH
 from pipelines.render.mesh.anatomy import canonical_in_head
-from pipelines.render.mesh.geometry import SEGMENTS, MeshGeometry, smoothstep
+from pipelines.render.mesh.geometry import SEGMENTS, TURNED_DEG, MeshGeometry, smoothstep
 from pipelines.render.mesh.kernels import blend_over, raster_flow, vertex_normals
+from pipelines.render.mesh.posed import PosedMesh
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
-TURNED_DEG = 8.0
 FEWEST_VERTICES = 12
 """Fewer hidden vertices are not worth a second pass."""
 FEWEST_PAIRS = 5
@@ -37,8 +37,8 @@ class CheekCompletion:
         self._all = geometry.triangles
         normals = np.empty_like(geometry.vertices)
         vertex_normals(geometry.vertices, self._all, len(self._all), False, normals)
+        self._normals = normals
         self._facing = -normals[:, 2]
-        self._now = np.empty_like(normals)
         mirror = _mirror_ids(geometry)
         self._rim = slice(geometry.n_face - SEGMENTS // 2, geometry.n_face)
         self._rim_carriers = geometry.carriers[self._rim]
@@ -58,10 +58,12 @@ class CheekCompletion:
         completion = cls(image, geometry)
         return completion if int((completion._hidden > 0.5).sum()) > FEWEST_VERTICES else None
 
-    def draw(self, out: NDArray[np.uint8], posed: Floats, depth: Floats) -> None:
-        """Blend the mirrored cheek over `out` where vertices turned further towards the camera than at rest."""
-        vertex_normals(posed, self._all, len(self._all), False, self._now)
-        reveal = np.clip((-self._now[:, 2] - self._facing - 0.03) / 0.12, 0.0, 1.0)
+    def draw(self, out: NDArray[np.uint8], posed: PosedMesh, depth: Floats) -> None:
+        """Blend the mirrored cheek over `out` where the head turned skin further towards the camera than at rest."""
+        if posed.turned_back <= 0.0:
+            return
+        facing = -(self._normals @ posed.rotation[2])
+        reveal = np.clip((facing - self._facing - 0.03) / 0.12, 0.0, 1.0)
         alpha = (self._hidden * reveal).astype(np.float32)
         alpha[self._rim] = alpha[self._rim_carriers].mean(1)
         shown = alpha[self._triangles].max(1) > 0.02
@@ -69,14 +71,14 @@ class CheekCompletion:
             return
         triangles = self._triangles[shown]
         size = len(out)
-        corners = posed[triangles.ravel(), :2]
+        corners = posed.vertices[triangles.ravel(), :2]
         left, top = np.clip(np.floor(corners.min(0)).astype(int) - 4, 0, size)
         right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 5, 0, size)
         if right <= left or bottom <= top:
             return
         rect = (int(top), int(bottom), int(left), int(right))
         map_x, map_y, cover, near = self._maps
-        raster_flow(posed, self._uv, alpha, triangles, len(triangles), 0.0, rect, map_x, map_y, cover, near)
+        raster_flow(posed.vertices, self._uv, alpha, triangles, len(triangles), 0.0, rect, map_x, map_y, cover, near)
         window = (slice(top, bottom), slice(left, right))
         cover[window][near[window] > 1e8] = 0.0
         mirrored = cv2.remap(self._image, map_x[window], map_y[window], cv2.INTER_LINEAR)

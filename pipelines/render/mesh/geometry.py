@@ -32,8 +32,10 @@ against the origin of the keypoints; the hair outline stays put, which hides mos
 SILHOUETTE_DEPTH_IN_HEAD = np.array([0.0, -0.142, 0.870])
 RIM_DEPTH_IN_HEAD, RIM_DEPTH_SHARE = 0.45, 0.55
 """From this far in front of the silhouette plane on, depth counts only in part."""
+TURNED_DEG = 8.0
+"""Faces turned less show both cheeks well enough."""
 SPOKE_HALF_WIDTH_DEG = 5.0
-SILHOUETTE_MARGIN = 0.05
+SILHOUETTE_MARGIN = 0.06
 """How far outside the silhouette its colour is read once the face turns back, in radii."""
 BORDER_SHARE = 0.08
 """Share of the picture over which motion fades out towards its border."""
@@ -88,6 +90,8 @@ class MeshGeometry:
     the face, not a second cheek."""
     triangles: NDArray[np.int32]
     """(T, 3) with the hole triangles of eyes and mouth last: uncovered pixels would keep a stale map."""
+    drawn_triangles: NDArray[np.int32]
+    """(T, 3) the same, each wound so that its area in the picture is positive at rest."""
     n_skin_triangles: int
     """The first triangles: skin of the face and lash rings, neither holes nor rings."""
     first_hole: int
@@ -158,11 +162,11 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
     oval_ids = np.empty(SEGMENTS, np.int64)
     oval_ids[0::2], oval_ids[1::2] = OVAL, N_LANDMARKS + 32 + np.arange(len(OVAL))
     face = np.concatenate([points, lashes, midpoints])
-    outer = _ring_vertices(face[oval_ids], frame=frame, points=points)
+    outer, behind = _ring_vertices(face[oval_ids], frame=frame, points=points)
     vertices = np.concatenate([face, face[oval_ids], outer.reshape(-1, 3)])
     uv = vertices[:, :2].astype(np.float32)
     uv_turned_back = uv.copy()
-    hem = outer[0, :, :2] + SILHOUETTE_MARGIN * (outer[0, :, :2] - points[[FOREHEAD_TOP, CHIN_TIP], :2].mean(0))
+    hem = outer[0, :, :2] + SILHOUETTE_MARGIN * behind * (outer[0, :, :2] - _face_centre(points))
     uv_turned_back[len(face) + SEGMENTS : len(face) + 2 * SEGMENTS] = hem
     uv_turned_back[len(face) : len(face) + SEGMENTS] = 2.0 * hem - face[oval_ids, :2]
     ring_triangles = _ring_triangles(first=len(face))
@@ -175,6 +179,7 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
     height = float(np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2]))
     carry = np.clip(1.0 - outside_px / (0.35 * height), 0.0, 1.0) ** 1.5
     carry[: len(face)] = 1.0
+    triangles = np.ascontiguousarray(np.concatenate([skin, ring_triangles, holes]).astype(np.int32))
     return MeshGeometry(
         size=size,
         frame=frame,
@@ -183,7 +188,8 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         vertices_in_head=frame.to_head(vertices),
         uv=uv,
         uv_turned_back=uv_turned_back,
-        triangles=np.ascontiguousarray(np.concatenate([skin, ring_triangles, holes]).astype(np.int32)),
+        triangles=triangles,
+        drawn_triangles=_wound(triangles, vertices),
         n_skin_triangles=len(skin),
         first_hole=len(skin) + len(ring_triangles),
         n_face=len(face),
@@ -195,6 +201,14 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         eye_rings=rings,
         lips_inner=LIPS_INNER.astype(np.int64),
     )
+
+
+def _wound(triangles: NDArray[np.int32], vertices: Doubles) -> NDArray[np.int32]:
+    a, b, c = (vertices[triangles[:, k], :2] for k in range(3))
+    area = (b - c)[:, 1] * (a - c)[:, 0] - (b - c)[:, 0] * (a - c)[:, 1]
+    wound = triangles.copy()
+    wound[area < 0] = wound[area < 0][:, [0, 2, 1]]
+    return wound
 
 
 def _flatten_rim(depth_px: Doubles, *, frame: HeadFrame) -> Doubles:
@@ -232,15 +246,26 @@ def _insert_lashes(skin: NDArray[np.int32], *, rings: tuple[Ints, Ints], lash_id
     return np.concatenate([skin, *strips]).astype(np.int32)
 
 
-def _ring_vertices(oval_px: Doubles, *, frame: HeadFrame, points: Doubles) -> Doubles:
-    """(12, 72, 3) rings from the silhouette outwards; their depth recedes to the silhouette plane."""
-    centre = 0.5 * (points[FOREHEAD_TOP, :2] + points[CHIN_TIP, :2])
+def _face_centre(points: Doubles) -> Doubles:
+    return 0.5 * (points[FOREHEAD_TOP, :2] + points[CHIN_TIP, :2])
+
+
+def _ring_vertices(oval_px: Doubles, *, frame: HeadFrame, points: Doubles) -> tuple[Doubles, Doubles]:
+    """(12, 72, 3) rings from the silhouette outwards and (72, 1) where the oval lies behind it.
+
+    The depth of the rings recedes to the silhouette plane.
+    """
+    centre = _face_centre(points)
     half_height = 0.5 * np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2])
     spokes = oval_px[:, :2] - centre
     radius = np.linalg.norm(spokes, axis=1, keepdims=True)
     direction = spokes / radius
-    reach = _reach(points[:, :2] - centre, direction) / _reach(oval_px[:, :2] - centre, direction)
-    radius = radius * (1.0 + smoothstep((reach - 1.02) / 0.04) * (reach - 1.0))[:, None]
+    reach = _reach(points[:, :2] - centre, direction)[:, None]
+    behind = smoothstep((reach / radius - 1.02) / 0.04)
+    if abs(frame.yaw_deg) < TURNED_DEG:
+        behind = np.zeros_like(behind)
+    behind *= smoothstep(-np.sign(frame.yaw_deg) * direction[:, :1] / 0.3)
+    radius = radius + behind * np.maximum(reach - radius, 0.0)
     z_silhouette = float(frame.to_px(SILHOUETTE_DEPTH_IN_HEAD)[2])
     rings = []
     for factor in RING_RADII:
@@ -251,11 +276,11 @@ def _ring_vertices(oval_px: Doubles, *, frame: HeadFrame, points: Doubles) -> Do
         rounded = z_silhouette + (z_oval - z_silhouette) * (1 - recede * recede)
         straight = z_oval * (1 - recede) + z_silhouette * recede
         rings.append(np.column_stack([xy, np.where(z_oval < z_silhouette, rounded, straight)]))
-    return np.stack(rings)
+    return np.stack(rings), behind
 
 
 def _reach(offsets: Doubles, direction: Doubles) -> Doubles:
-    """(72,) how far points reach along every spoke, smoothed over its neighbours.
+    """(72,) how far points reach along a spoke or its neighbours, smoothed.
 
     On the far side of a turned face the oval lies behind cheek and nose: rings that started there would carry a copy
     of the visible face and show it when the head turns back.
@@ -264,7 +289,8 @@ def _reach(offsets: Doubles, direction: Doubles) -> Doubles:
     across = np.abs(offsets[:, 0:1] * direction[None, :, 1] - offsets[:, 1:2] * direction[None, :, 0])
     near = (along > 0) & (across < np.tan(np.radians(SPOKE_HALF_WIDTH_DEG)) * along)
     reach = np.where(near, along, 0.0).max(0)
-    padded = np.concatenate([reach[-2:], reach, reach[:2]])
+    widest = np.max([np.roll(reach, k) for k in (-2, -1, 0, 1, 2)], axis=0)
+    padded = np.concatenate([widest[-2:], widest, widest[:2]])
     return np.convolve(padded, np.full(5, 0.2), "valid")
 
 

@@ -59,8 +59,9 @@ def raster_flow(posed, uv, gain, triangles, first_hole, hole_depth, rect, map_x,
         posed: (V, 3) float32 px, z away from the camera.
         uv: (V, 2) float32 source px.
         gain: (V,) float32.
-        first_hole, hole_depth: triangles from `first_hole` on fill eyes and mouth; they lie this many px deeper, so
-            that skin wins where lips or lids touch.
+        triangles: (T, 3) wound so that their area is positive at rest.
+        first_hole, hole_depth: triangles from `first_hole` on fill eyes and mouth; they and slivers that turned over
+            lie this many px deeper, so that sound skin wins where lips or lids touch.
         map_x, map_y, gains, depth: (S, S) float32, written inside `rect`; uncovered pixels map to themselves.
     """
     top, bottom, left, right = rect
@@ -79,9 +80,9 @@ def raster_flow(posed, uv, gain, triangles, first_hole, hole_depth, rect, map_x,
         last = min(int(np.floor(max(ay, by, cy) + 0.001)), bottom - 1)
         if first > last or max(ax, bx, cx) < left or min(ax, bx, cx) > right - 1:
             continue
-        if t >= first_hole:
-            az, bz, cz = az + hole_depth, bz + hole_depth, cz + hole_depth
         area = (by - cy) * (ax - cx) + (cx - bx) * (ay - cy)
+        if t >= first_hole or area < 0.0:
+            az, bz, cz = az + hole_depth, bz + hole_depth, cz + hole_depth
         if abs(area) < 1e-9:
             continue
         a0, b0 = (by - cy) / area, (cx - bx) / area

@@ -24,6 +24,8 @@ class PosedMesh:
     """(2,) [right, left] share of the rest opening that is closed: 1 shut, 0 rest, negative wider."""
     jaw_drop: float
     """Displacement of the chin along the face's vertical, head units, + down."""
+    rotation: NDArray[np.float64]
+    """(3, 3) turn of the head from rest, column-vector form in picture axes."""
     turned_back: float
     """0..1: how far a face that was photographed turned has come back to the camera."""
     moved: bool

@@ -113,7 +113,7 @@ class MeshRenderer:
             posed.vertices,
             uv,
             gain,
-            geometry.triangles,
+            geometry.drawn_triangles,
             geometry.first_hole,
             HOLE_DEPTH * geometry.unit_px,
             both,
@@ -123,7 +123,7 @@ class MeshRenderer:
         kernels.fade_border(*maps, both, max(1, round(BORDER_SHARE * geometry.size)))
         kernels.compose(handle.image, layers.foreground, layers.background, *maps, both, out)
         if handle.completion is not None:
-            handle.completion.draw(out, posed.vertices, handle.depth)
+            handle.completion.draw(out, posed, handle.depth)
 
 
 def _union(a: Rect, b: Rect) -> Rect:

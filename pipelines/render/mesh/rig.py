@@ -96,6 +96,7 @@ class FaceRig:
             gaze_deg=np.clip(gaze, -MAX_GAZE_DEG, MAX_GAZE_DEG).astype(np.float32),
             lid_closure=closure.astype(np.float32),
             jaw_drop=float(displacement[CHIN, 1].mean()),
+            rotation=rotation,
             turned_back=self._turned_back(rotation),
             moved=bool(gaze.any() or not np.array_equal(self._posed, geometry.vertices.astype(np.float32))),
         )

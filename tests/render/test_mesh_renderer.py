@@ -1,0 +1,153 @@
+"""The mesh renderer's promises on the shipped portraits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.assets import PORTRAITS
+from pipelines.motion.atlas import load_atlas
+from pipelines.motion.controls import CONTROLS, Control
+from pipelines.portrait.crop import resample
+from pipelines.portrait.eyes import eye_ratio
+from pipelines.portrait.landmarks import face_finder
+from pipelines.render import choose_renderer
+from pipelines.render.mesh import kernels
+from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER
+
+from .mesh_case import RENDERER, edited, handle, largest_difference, portrait, render
+
+SHIPPED = sorted(path.stem for path in PORTRAITS.glob("*.jpg"))
+DIMS = [c for c in CONTROLS if c.kind == "dim"]
+GOLDENS = Path(__file__).parent.parent / "fixtures" / "mesh"
+GOLDEN_EDITS: dict[str, tuple[str, dict[str, float]]] = {
+    "turned": ("astronaut", {"yaw_deg": 15, "pitch_deg": 5, "smile": 0.5}),
+    "spoken": ("astronaut", {"jaw_open": 0.6, "blink": 0.4}),
+    "back_to_camera": ("mona_lisa", {"yaw_deg": -18}),
+}
+
+
+@pytest.mark.parametrize("size", [512, 256])
+@pytest.mark.parametrize("name", SHIPPED)
+def test_zero_edit_returns_the_photo_bit_for_bit(name: str, size: int) -> None:
+    own = portrait(name)
+    case = RENDERER.prepare(own, size=size)
+    expected = resample(own, size).image
+    assert np.array_equal(RENDERER.render(case, own.motion), expected)
+    RENDERER.render(case, edited(name, yaw_deg=20, jaw_open=1, blink=1))
+    assert np.array_equal(RENDERER.render(case, own.motion), expected), "a frame left traces in the handle"
+
+
+def test_every_frame_is_written_whole_into_the_given_buffer() -> None:
+    out = np.full((256, 256, 3), 77, np.uint8)
+    case = handle("astronaut", 256)
+    frame = RENDERER.render(case, edited("astronaut", smile=1), out=out)
+    assert frame is out
+    assert np.array_equal(out, RENDERER.render(case, edited("astronaut", smile=1)))
+
+
+@pytest.mark.parametrize("control", DIMS, ids=lambda c: c.key)
+def test_every_dim_changes_the_picture(control: Control) -> None:
+    rest = handle("astronaut", 256).image
+    change = max(
+        largest_difference(render("astronaut", 256, **{control.key: value}), rest)
+        for value in (control.lo, control.hi)
+    )
+    assert change > 2
+
+
+@pytest.mark.parametrize("control", [c for c in DIMS if not c.live], ids=lambda c: c.key)
+def test_inert_dims_act_around_their_keypoint(control: Control) -> None:
+    case = handle("astronaut", 256)
+    change = np.abs(render("astronaut", 256, **{control.key: control.hi}).astype(int) - case.image).max(2)
+    rows, columns = np.nonzero(change > 2)
+    assert control.keypoint is not None
+    extent = np.hypot(np.ptp(rows), np.ptp(columns)) / case.geometry.unit_px
+    assert extent < 1.6
+    where = case.geometry.frame.to_px(load_atlas().kp_in_mesh[control.keypoint].astype(float))[:2]
+    centre = np.array([columns.mean(), rows.mean()])
+    assert np.linalg.norm(np.clip(where, 0, 255) - centre) / case.geometry.unit_px < 0.7
+
+
+@pytest.mark.parametrize(
+    ("key", "step"),
+    [("smile", 0.005), ("jaw_open", 0.005), ("blink", 0.005), ("yaw_deg", 0.01), ("pitch_deg", 0.01), ("dim_45", 0.1)],
+)
+@pytest.mark.parametrize("start", [0.0, 0.4])
+def test_small_steps_make_small_changes(key: str, step: float, start: float) -> None:
+    first = render("astronaut", **{key: start})
+    change = np.abs(first.astype(int) - render("astronaut", **{key: start + step})).max(2)
+    # a smile overlaps the skin at the corners of the mouth: there single pixels may change their triangle
+    assert (change > 8).sum() <= 3
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"yaw_deg": 25, "pitch_deg": 15, "roll_deg": 20},
+        {"yaw_deg": -25, "move_x": 0.1, "move_z": 0.1},
+        {"jaw_open": 1, "smile": 1.3, "blink": 1},
+        {f"dim_{d:02d}": 3 for d in range(63)},
+    ],
+)
+@pytest.mark.parametrize("name", ["astronaut", "la_velata"])
+def test_the_border_never_moves(name: str, values: dict[str, float]) -> None:
+    rest, frame = handle(name).image, render(name, **values)
+    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        assert np.array_equal(frame[edge], rest[edge])
+
+
+def test_an_expression_redraws_only_the_face() -> None:
+    case = handle("astronaut")
+    RENDERER.render(case, edited("astronaut", blink=0.5))
+    RENDERER.render(case, edited("astronaut", blink=0.5))
+    top, bottom, left, right = case.drawn
+    assert (bottom - top) * (right - left) < 0.65 * 512 * 512
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_full_blink_brings_the_lids_together(name: str) -> None:
+    case = handle(name)
+    posed = case.rig.pose(edited(name, blink=1.0))
+    for ring in case.geometry.eye_rings:
+        gaps = np.linalg.norm(posed.vertices[ring[LID_UPPER], :2] - posed.vertices[ring[LID_LOWER], :2], axis=1)
+        assert gaps.max() < 0.5
+
+
+@pytest.mark.parametrize("name", ["astronaut", "la_velata"])
+def test_a_detector_sees_closed_eyes_after_a_blink(name: str) -> None:
+    closed = eye_ratio(face_finder().find(render(name, blink=1.0))[0].landmarks)
+    assert (closed <= 0.3 * portrait(name).eye_ratio).all()
+
+
+def test_a_turn_goes_where_it_was_asked() -> None:
+    nose = 4
+    case = handle("astronaut")
+    for key, axis, sign in (("yaw_deg", 0, -1), ("pitch_deg", 1, 1)):
+        posed = case.rig.pose(edited("astronaut", **{key: 10}))
+        assert sign * (posed.rigid[nose, axis] - case.geometry.landmarks[nose, axis]) > 5
+
+
+@pytest.mark.parametrize("golden", sorted(GOLDEN_EDITS))
+def test_pictures_look_as_before(golden: str) -> None:
+    name, values = GOLDEN_EDITS[golden]
+    frame = cv2.resize(render(name, 256, **values), (128, 128), interpolation=cv2.INTER_AREA)
+    expected = cv2.imread(str(GOLDENS / f"{golden}.png"))
+    assert expected is not None
+    difference = np.abs(frame.astype(int) - expected[..., ::-1])
+    assert difference.mean() < 1.0
+    assert np.percentile(difference, 99) < 12
+
+
+def test_warm_up_reports_its_progress() -> None:
+    seen: list[tuple[float, str]] = []
+    kernels.warm_up(lambda share, text: seen.append((share, text)))
+    assert seen[-1][0] == 1.0
+    assert all(text for _, text in seen)
+
+
+def test_the_renderer_says_why_it_was_chosen() -> None:
+    assert choose_renderer().reason

@@ -98,8 +98,8 @@ def fetch(file: CheckpointFile, folder: Path, *, progress: Progress | None = Non
 def _download(file: CheckpointFile, folder: Path, progress: Progress | None) -> Path:
     import httpx
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.utils import logging as hub_logging
     from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.utils import logging as hub_logging
 
     if progress:
         progress(0.0, f"fetching {file.name}")

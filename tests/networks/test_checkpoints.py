@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import http.server
 import json
 import os
 import pickle
+import threading
 from collections import OrderedDict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +62,6 @@ def release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[P
 
 def lie_about_size(monkeypatch: pytest.MonkeyPatch) -> None:
     """Debug files are smaller than the registry says; forget the sizes and hashes."""
-    from dataclasses import replace
-
     for name, file in list(FILES.items()):
         monkeypatch.setitem(FILES, name, replace(file, size=None, sha256=None))
 
@@ -280,3 +282,68 @@ def test_verify_checks_the_hash(tmp_path: Path) -> None:
     status = checkpoints.verify(file, tmp_path)
     assert status.state == "bad" and "hash" in status.note
     assert sha256_of(path) != file.sha256
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+    """A hub on this machine: put content under a file's path and it can be fetched."""
+    content: dict[str, bytes] = {}
+
+    class Hub(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            self._answer(body=False)
+
+        def do_GET(self) -> None:
+            self._answer(body=True)
+
+        def _answer(self, *, body: bool) -> None:
+            data = content.get(self.path.partition("/resolve/main/")[2])
+            self.send_response(404 if data is None else 200)
+            if data is None:
+                self.send_header("X-Error-Code", "EntryNotFound")
+            else:
+                self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+                self.send_header("X-Repo-Commit", "0" * 40)
+            self.send_header("Content-Length", str(len(data or b"")))
+            self.end_headers()
+            if body and data:
+                self.wfile.write(data)
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hub)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    address = f"http://127.0.0.1:{server.server_port}"
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", address)
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}"
+    )
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
+    yield content
+    server.shutdown()
+    server.server_close()
+
+
+def test_fetch_downloads_checks_and_tells(hub: dict[str, bytes], tmp_path: Path) -> None:
+    file = replace(FILES["ditto/config"], size=None)
+    hub[file.path] = pickle.dumps({"default_kwargs": {"overlap_v2": 70}})
+    seen: list[tuple[float, str]] = []
+    path = checkpoints.fetch(file, tmp_path, progress=lambda share, text: seen.append((share, text)))
+    assert path.read_bytes() == hub[file.path] and find(file, tmp_path) == path
+    assert seen[0] == (0.0, "fetching ditto/config") and seen[-1] == (1.0, "fetched ditto/config")
+
+
+def test_a_bad_download_is_not_kept(hub: dict[str, bytes], tmp_path: Path) -> None:
+    file = FILES["liveportrait/stitching"]
+    hub[file.path] = b"<html>sign in</html>"
+    with pytest.raises(StudioError, match=r"web page.* The damaged file was deleted."):
+        checkpoints.fetch(file, tmp_path)
+    assert find(file, tmp_path) is None
+
+
+def test_a_file_that_moved_is_named(hub: dict[str, bytes], tmp_path: Path) -> None:
+    with pytest.raises(
+        StudioError, match=r"`ditto/config` is no longer at digital-avatar/ditto-talkinghead/ditto_cfg"
+    ):
+        checkpoints.fetch(FILES["ditto/config"], tmp_path)

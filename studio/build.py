@@ -12,7 +12,7 @@ from studio.live import live_routes, server_function
 from studio.page import page_data
 from studio.panels.api import build_api
 from studio.panels.export import build_export_panel
-from studio.panels.expression import build_expression_panel
+from studio.panels.expression import build_expression_panel, unedited_figure
 from studio.panels.portrait import build_portrait_panel, open_session
 from studio.services import Services
 from studio.stage.bundle import page_head
@@ -42,14 +42,17 @@ def build_page(services: Services) -> gr.Blocks:
             with gr.Column(elem_id="st-side"):
                 part("panels")
                 build_portrait_panel(wiring)
-                build_expression_panel(wiring)
+                plot = build_expression_panel(wiring)
                 build_export_panel(wiring)
         build_api(services)
 
         def welcome(request: gr.Request) -> Iterator[tuple[str | None, str]]:
             yield from open_session(services, request.query_params.get("portrait"))
 
-        page.load(welcome, None, [stage, token], show_progress="hidden", api_visibility="private", concurrency_limit=4)
+        quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
+        opened = page.load(welcome, None, [stage, token], **quiet)
+        # the plot's script is large: it comes after the first picture
+        opened.then(unedited_figure, None, plot, **quiet)
     page.queue(max_size=MAX_QUEUE)
     return page
 

@@ -11,10 +11,10 @@ from pipelines.errors import StudioError
 from pipelines.evaluation.atlas_sheet import Progress, render_atlas
 from pipelines.files import encode_picture, write_atomic
 from pipelines.motion.edit import Edit
+from pipelines.portrait.crop import native_size
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area, render_still
-from studio.page import crop_side_px
 from studio.session import Session
 
 Format = Literal["png", "jpg", "webp"]
@@ -51,14 +51,14 @@ class PictureOrder:
         return cls(area, format, int(size))
 
 
-def native_size(portrait: Portrait) -> int:
-    """Side of the face crop in the photo, rounded up to 64 pixels and kept within what the renderer takes."""
-    return min(MAX_SIZE, max(256, 64 * math.ceil(crop_side_px(portrait) / 64)))
+def rendered_size(portrait: Portrait) -> int:
+    """Side to render the face at so that no pixel of the photo is lost: rounded up to 64, within 256 to 2048."""
+    return min(MAX_SIZE, max(256, 64 * math.ceil(native_size(portrait) / 64)))
 
 
 def export_picture(portrait: Portrait, edit: Edit, order: PictureOrder, *, renderer: Renderer) -> bytes:
     """The picture as file bytes: PNG exact, JPEG and WebP at quality 95."""
-    size = order.size or native_size(portrait)
+    size = order.size or rendered_size(portrait)
     return encode_picture(
         render_still(portrait, edit, area=order.area, size=size, renderer=renderer), f".{order.format}"
     )

@@ -97,10 +97,11 @@ class LiveRoutes:
         mailbox = Mailbox()
         reader = asyncio.create_task(self._read(socket, mailbox))
         writer = asyncio.create_task(self._write(socket, session, mailbox))
-        done, pending = await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
-        for task in pending:
-            task.cancel()
-        await asyncio.gather(*pending, return_exceptions=True)
+        try:
+            done, _ = await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            reader.cancel()
+            writer.cancel()
         for task in done:
             with contextlib.suppress(WebSocketDisconnect):
                 task.result()

@@ -192,16 +192,11 @@ def _in_crop(points: NDArray[np.float32]) -> list[list[float]]:
     return np.round((points.astype(np.float64) + 0.5) / CROP_SIZE, 4).tolist()
 
 
-def crop_side_px(portrait: Portrait) -> float:
-    """Side of the face crop in photo pixels."""
-    return CROP_SIZE / scale_of(portrait.crop_from_photo)
-
-
 def _crop_in_photo(portrait: Portrait) -> tuple[float, float, float, float, float]:
     """(x, y, width, height, turn in degrees): the upright square around the crop's centre, before its turn."""
     height, width = portrait.photo.shape[:2]
     photo_from_crop = invert(portrait.crop_from_photo)
     x, y = transform(photo_from_crop, np.full((1, 2), (CROP_SIZE - 1) / 2))[0] + 0.5
-    side = crop_side_px(portrait)
+    side = CROP_SIZE / scale_of(portrait.crop_from_photo)
     turn_deg = math.degrees(math.atan2(photo_from_crop[1, 0], photo_from_crop[0, 0]))
     return float(x - side / 2) / width, float(y - side / 2) / height, side / width, side / height, turn_deg

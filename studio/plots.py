@@ -55,7 +55,6 @@ def values_figure(change: NDArray[np.float32]) -> Figure:
         orientation="h",
         marker_color=BAND,
         width=0.55,
-        name="5th to 95th percentile",
         hovertemplate="%{y}<br>real faces %{base:.1f} to %{x:.1f}<extra></extra>",
     )
     figure.add_scatter(
@@ -63,7 +62,6 @@ def values_figure(change: NDArray[np.float32]) -> Figure:
         x=values,
         mode="markers",
         marker={"color": EDITED, "size": 7},
-        name="this edit",
         hovertemplate="%{y}<br>%{x:.1f} ×10⁻³<extra></extra>",
     )
     figure.update_layout(**_layout(len(controls)))
@@ -73,14 +71,14 @@ def values_figure(change: NDArray[np.float32]) -> Figure:
 def _layout(rows: int) -> dict[str, Any]:
     axis = {"gridcolor": GRID, "zerolinecolor": INK, "linecolor": GRID}
     return {
-        "height": 70 + ROW_PX * rows,
-        "margin": {"l": 4, "r": 8, "t": 28, "b": 24},
+        "height": 40 + ROW_PX * rows,
+        "margin": {"l": 4, "r": 8, "t": 4, "b": 24},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
         "font": {"family": "IBM Plex Sans, system-ui, sans-serif", "size": 11, "color": INK},
         "xaxis": {"title": None, "ticksuffix": "", **axis},
-        "yaxis": {"autorange": "reversed", "automargin": True, "tickfont": {"size": 10}, **axis},
-        "legend": {"orientation": "h", "xref": "container", "x": 0, "y": 1, "yanchor": "bottom", "itemwidth": 30},
+        "yaxis": {"range": [rows - 0.4, -0.6], "automargin": True, "tickfont": {"size": 10}, **axis},
+        "showlegend": False,
         "barmode": "overlay",
         "hovermode": "closest",
         "uirevision": "values",

@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import gradio as gr
+import numpy as np
 
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
+from pipelines.motion.space import N_EXP
 from studio.events import Wiring, event_value
 from studio.plots import expression_change, values_figure
 from studio.session import Session
 from studio.stage.part import heading
 
 
-def build_expression_panel(wiring: Wiring) -> None:
-    """Mount the plot and listen to the page's commits."""
+def build_expression_panel(wiring: Wiring) -> gr.Plot:
+    """Mount the plot and listen to the page's commits; returns the plot."""
     with gr.Column(elem_classes=["st-native", "for-expression"]):
-        heading("Plot", "what this edit changes, against real faces · ×10⁻³")
+        heading("Plot", "dot: this edit · bar: 90 % of real faces · ×10⁻³")
         plot = gr.Plot(show_label=False, elem_id="st-plot")
 
     keep = wiring.guarded(_keep, failed=(gr.skip(),))
@@ -35,6 +37,12 @@ def build_expression_panel(wiring: Wiring) -> None:
         api_visibility="private",
         concurrency_limit=4,
     )
+    return plot
+
+
+def unedited_figure() -> Any:
+    """The plot before the first edit."""
+    return values_figure(np.zeros(N_EXP, np.float32))
 
 
 def _keep(session: Session, values: object) -> tuple[Any, Any]:

@@ -1,0 +1,51 @@
+"""The live protocol from the page's side."""
+
+from __future__ import annotations
+
+import json
+import struct
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.motion.controls import SLOT_DEFAULT, resolve
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One frame as the page reads it."""
+
+    seq: int
+    header: dict[str, Any]
+    picture: NDArray[np.uint8]
+
+
+def vector(**values: float) -> NDArray[np.float32]:
+    """(N_SLOTS,) defaults with some controls set."""
+    result = SLOT_DEFAULT.copy()
+    for name, value in values.items():
+        for slot in resolve(name):
+            result[slot.index] = value
+    return result
+
+
+def message(seq: int = 1, **values: float) -> bytes:
+    return struct.pack("<I", seq) + vector(**values).astype("<f4").tobytes()
+
+
+def read(answer: bytes) -> Answer:
+    seq, length = struct.unpack_from("<II", answer)
+    header = json.loads(answer[8 : 8 + length])
+    jpeg = np.frombuffer(answer, np.uint8, offset=8 + length)
+    bgr = cv2.imdecode(jpeg, cv2.IMREAD_COLOR)
+    assert bgr is not None
+    return Answer(seq, header, np.asarray(bgr[..., ::-1], np.uint8))
+
+
+def decode(jpeg: bytes) -> NDArray[np.uint8]:
+    bgr = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert bgr is not None
+    return np.asarray(bgr[..., ::-1], np.uint8)

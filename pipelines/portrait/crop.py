@@ -115,7 +115,7 @@ def resample(portrait: Portrait, size: int) -> Crop:
 
 
 def cut(photo: Picture, crop_from_photo: Matrix, *, size: int) -> Picture:
-    """(size, size, 3) crop. Outside the photo its edge pixels go on and grow soft: a mirror would show a second face."""
+    """(size, size, 3) crop. Beyond the photo its edge goes on and grows soft: a mirror would show a second face."""
     picture, matrix = _reduced(photo, crop_from_photo, size)
     crop = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     crop = np.asarray(crop, np.uint8)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.assets import FACE_LANDMARKER
-from pipelines.portrait.mediapipe_tasks import task_image, task_start
+from pipelines.portrait.mediapipe_tasks import outlive_interpreter, task_image, task_start
 from pipelines.portrait.types import FaceBox
 
 Picture = NDArray[np.uint8]
@@ -73,12 +73,8 @@ class FaceFinder:
             self._landmarker: Any = vision.FaceLandmarker.create_from_options(
                 vision.FaceLandmarkerOptions(base_options=options, num_faces=MAX_FACES, output_face_blendshapes=True)
             )
+        outlive_interpreter(self._landmarker)
         self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """Free the net."""
-        with self._lock:
-            self._landmarker.close()
 
     def detect(self, picture: Picture) -> list[Face]:
         """Faces of an (H, W, 3) RGB picture as it is, in its own pixels; 13 ms of CPU time a face."""

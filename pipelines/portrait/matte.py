@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.assets import SELFIE_SEGMENTATION
-from pipelines.portrait.mediapipe_tasks import task_image, task_start
+from pipelines.portrait.mediapipe_tasks import outlive_interpreter, task_image, task_start
 
 
 class PersonSegmenter:
@@ -22,6 +22,7 @@ class PersonSegmenter:
                     base_options=options, output_confidence_masks=True, output_category_mask=False
                 )
             )
+        outlive_interpreter(self._segmenter)
         self._lock = threading.Lock()
 
     def matte(self, crop: NDArray[np.uint8]) -> NDArray[np.float32]:

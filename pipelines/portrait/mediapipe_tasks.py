@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,6 +36,11 @@ def task_start(model: Path) -> Iterator[tuple[Any, Any]]:
             f"MediaPipe should start with `{model.name}` but says '{error}'; "
             "install the system libraries listed in packages.txt."
         ) from error
+
+
+def outlive_interpreter(task: Any) -> None:
+    """Never free a task that lives as long as the process: MediaPipe's clean-up fails in a half-gone interpreter."""
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(task))
 
 
 def task_image(rgb: NDArray[np.uint8]) -> Any:

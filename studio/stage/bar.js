@@ -29,11 +29,16 @@
 
   // ---- bar ----
   function markup() {
-    return `<div class="bar"><div class="brand"><svg width="24" height="24" viewBox="0 0 24 24" aria-hidden="true"><circle cx="9" cy="12" r="6.2"/><circle cx="15" cy="12" r="6.2"/></svg><strong>Ditto Motion Studio</strong></div>
-      <i class="divider"></i><button type="button" class="doc" data-action="portrait" title="Show the portrait"><span></span><small></small></button><span class="space"></span>
-      <div class="meter" title="From an edit to its pixels, median of the last 60 edits; pictures shown per second"><svg viewBox="0 0 ${SPARK.width} ${SPARK.height}" width="${SPARK.width}" height="${SPARK.height}" aria-hidden="true"><polyline points=""/></svg>
+    return `<div class="bar"><div class="brand"><svg width="24" height="24" viewBox="0 0 24 24"
+        aria-hidden="true"><circle cx="9" cy="12" r="6.2"/><circle cx="15" cy="12" r="6.2"/></svg><strong>Ditto Motion Studio</strong></div>
+      <i class="divider"></i><button type="button" class="doc" data-action="portrait"
+        title="Show the portrait"><span></span><small></small></button><span class="space"></span>
+      <div class="meter" title="From an edit to its pixels, median of the last 60 edits; pictures shown per second">
+        <svg viewBox="0 0 ${SPARK.width} ${SPARK.height}" width="${SPARK.width}" height="${SPARK.height}"
+          aria-hidden="true"><polyline points=""/></svg>
         <span><b data-ms>\u2013</b> ms</span><span><b data-fps>\u2013</b> fps</span></div>
-      <button type="button" class="badge" data-action="renderer" aria-haspopup="dialog" aria-expanded="false"><i></i><span data-badge></span>${studio.icon("down", 13)}</button><i class="divider"></i>
+      <button type="button" class="badge" data-action="renderer" aria-haspopup="dialog"
+        aria-expanded="false"><i></i><span data-badge></span>${studio.icon("down", 13)}</button><i class="divider"></i>
       ${studio.button("undo", "Undo · Ctrl Z")}${studio.button("redo", "Redo · Ctrl Shift Z")}
       ${studio.button("reset", "Reset everything", { action: "reset-all", kind: "only-desktop" })}
       ${studio.button("keys", "Keyboard shortcuts · ?", { kind: "only-desktop" })}
@@ -123,7 +128,8 @@
 
   function mountRail(host) {
     const tabs = studio.availablePanels().map(
-      ({ key, label }) => `<button type="button" role="tab" data-tab="${key}" aria-controls="st-panel-${key}" title="${escape(label)}">${studio.icon(key, 20)}<span>${SHORT[key] || escape(label)}</span></button>`,
+      ({ key, label }) => `<button type="button" role="tab" data-tab="${key}" aria-controls="st-panel-${key}"
+        title="${escape(label)}">${studio.icon(key, 20)}<span>${SHORT[key] || escape(label)}</span></button>`,
     );
     rail = make(`<nav class="rail" role="tablist" aria-label="Inspector" aria-orientation="vertical">${tabs.join("")}</nav>`);
     host.replaceChildren(rail);

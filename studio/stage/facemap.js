@@ -69,8 +69,9 @@
 
   function handle({ index, region, inert }, [x, y]) {
     const knob = inert ? '<path class="knob" d="M0-8 8 0 0 8-8 0Z"/>' : '<circle class="knob" r="13"/>';
-    return `<g class="handle ${inert ? "inert" : ""}" data-point="${index}" style="--c:var(--rg-${inert ? "inert" : region})" tabindex="0" role="slider"
-      aria-label="Point ${index}, ${escape(table.regionLabel(region))}" aria-valuemin="-100" aria-valuemax="100" aria-valuenow="0">
+    return `<g class="handle ${inert ? "inert" : ""}" data-point="${index}" tabindex="0" role="slider"
+      style="--c:var(--rg-${inert ? "inert" : region})" aria-label="Point ${index}, ${escape(table.regionLabel(region))}"
+      aria-valuemin="-100" aria-valuemax="100" aria-valuenow="0">
       <path class="leader"/><circle class="true-point" cx="${x}" cy="${y}" r="2.5"/>
       <g class="move"><g class="size"><circle class="hit" r="22"/>${knob}${inert ? "" : `<text y="4.5">${index}</text>`}</g></g></g>`;
   }
@@ -131,8 +132,9 @@
       const control = table.controls.get(key);
       return `<span><i>${AXES[axis]}</i>${escape(control.label)}<em>${table.figure(control, store.raw(key))}</em></span>`;
     });
-    const color = `var(--rg-${inert ? "inert" : region})`;
-    tag.innerHTML = `<strong><b class="dot-region" style="--c:${color}"></b>Point ${index} · ${escape(table.regionLabel(region))}${inert ? ", inert" : ""}</strong>${lines.join("")}`;
+    const dot = `<b class="dot-region" style="--c:var(--rg-${inert ? "inert" : region})"></b>`;
+    const name = escape(table.regionLabel(region)) + (inert ? ", inert" : "");
+    tag.innerHTML = `<strong>${dot}Point ${index} · ${name}</strong>${lines.join("")}`;
   }
 
   function mount(board) {

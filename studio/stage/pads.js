@@ -25,7 +25,8 @@
       this.key = key;
       this.axes = axes;
       this.sign = [xSign, ySign];
-      this.el = make(`<div class="pad" data-pad="${key}" tabindex="0" role="slider" aria-label="${label}" aria-valuemin="-90" aria-valuemax="90" aria-valuenow="0">
+      this.el = make(`<div class="pad" data-pad="${key}" tabindex="0" role="slider"
+        aria-label="${label}" aria-valuemin="-90" aria-valuemax="90" aria-valuenow="0">
         <svg viewBox="0 0 ${SIZE} ${SIZE}" aria-hidden="true"><path class="grid" d="${grid}"/><path class="safe"/>
         <path class="axis" d="M${HALF} 0v${SIZE}M0 ${HALF}h${SIZE}"/><g class="shape">${DRAWING[key]}</g>
         <circle class="home" cx="${HALF}" cy="${HALF}" r="4"/><path class="lead"/><circle class="knob" r="8"/></svg></div>`);

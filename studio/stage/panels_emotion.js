@@ -6,19 +6,20 @@
 
   const keys = () => state.data.emotions.map((emotion) => emotion.key);
 
+  /** One piece of the bar; it names itself where there is room. */
+  function segment(share, label, { color = "", kind = "" }) {
+    const isWide = share >= LABEL_FROM;
+    return `<span class="${kind} ${isWide ? "" : "sliver"}" style="flex:${share.toFixed(4)} 0 0;--c:${color}"
+      title="${escape(label)} ${Math.round(share * 100)} %">${isWide ? escape(label) : ""}</span>`;
+  }
+
   /** Shares in order, and what the photo itself keeps. */
   function paintMix(bar) {
     const shares = keys().map((key, at) => ({ at, label: state.data.emotions[at].label, share: studio.get(key) }));
     const rest = Math.max(0, 1 - shares.reduce((sum, { share }) => sum + share, 0));
     const parts = shares.filter(({ share }) => share > 0.001);
-    const spans = parts.map(({ at, label, share }) => {
-      const isWide = share >= LABEL_FROM;
-      return `<span class="${isWide ? "" : "sliver"}" style="flex:${share.toFixed(4)} 0 0;--c:var(--em-${at})" title="${escape(label)} ${Math.round(share * 100)} %">${isWide ? escape(label) : ""}</span>`;
-    });
-    if (rest > 0.001) {
-      const isWide = rest >= LABEL_FROM;
-      spans.push(`<span class="rest-share ${isWide ? "" : "sliver"}" style="flex:${rest.toFixed(4)} 0 0" title="What stays of the photo">${isWide ? "As photographed" : ""}</span>`);
-    }
+    const spans = parts.map(({ at, label, share }) => segment(share, label, { color: `var(--em-${at})` }));
+    if (rest > 0.001) spans.push(segment(rest, "As photographed", { kind: "rest-share" }));
     bar.innerHTML = spans.join("");
     const words = parts.map(({ label, share }) => `${label} ${Math.round(share * 100)} percent`);
     bar.setAttribute("aria-label", `Emotion mix: ${words.join(", ") || "as photographed"}`);

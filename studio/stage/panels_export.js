@@ -25,7 +25,8 @@
       <dl class="facts"></dl></section>`);
     const share = make(`<section class="sec"><header><h3>Share</h3></header><div class="tools-row">
       <button type="button" class="chip" data-action="copy-link">Copy link to this edit</button></div>
-      <p class="hint">The link holds the values of the edit, never the photo. It opens on an example or on the portrait of whoever follows it.</p></section>`);
+      <p class="hint">The link holds the values of the edit, never the photo.
+        It opens on an example or on the portrait of whoever follows it.</p></section>`);
     one("[data-action=reset-all]", section).addEventListener("click", actions.resetAll);
     one("[data-action=copy-link]", share).addEventListener("click", actions.copyLink);
     const show = () => {

@@ -41,7 +41,8 @@
   function examplesSection() {
     const items = state.data.examples.map((example) => {
       const url = studio.address(state.data.routes.thumb.replace("{example}", example.key));
-      return `<button type="button" data-example="${escape(example.key)}" aria-pressed="false" title="${escape(example.label)} · ${escape(example.credit)}">
+      return `<button type="button" data-example="${escape(example.key)}" aria-pressed="false"
+        title="${escape(example.label)} · ${escape(example.credit)}">
         <img src="${escape(url.href)}" alt="" loading="lazy">${escape(example.label)}</button>`;
     });
     return make(`<section class="sec"><header><h3>Examples</h3></header>
@@ -55,9 +56,14 @@
     const left = ((box.left + box.right) / 2) * width - side / 2;
     const top = ((box.top + box.bottom) / 2) * height - side / 2;
     const place = (start, full) => (full > side ? (100 * start) / (full - side) : 50);
-    const style = `background-image:url('${sourceUrl("photo")}');background-size:${(100 * width) / side}% ${(100 * height) / side}%;background-position:${place(left, width)}% ${place(top, height)}%`;
+    const style = [
+      `background-image:url('${sourceUrl("photo")}')`,
+      `background-size:${(100 * width) / side}% ${(100 * height) / side}%`,
+      `background-position:${place(left, width)}% ${place(top, height)}%`,
+    ].join(";");
     const isChosen = index === state.portrait.face_index;
-    return `<button type="button" data-face="${index}" aria-pressed="${isChosen}"><span class="face" style="${escape(style)}"></span>Face ${index + 1}</button>`;
+    return `<button type="button" data-face="${index}" aria-pressed="${isChosen}">
+      <span class="face" style="${escape(style)}"></span>Face ${index + 1}</button>`;
   }
 
   function show(panel) {

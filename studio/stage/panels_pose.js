@@ -86,7 +86,8 @@
   function compensationBox() {
     const control = table.controls.get("gaze_compensation");
     if (!control) return null;
-    const box = make(`<label class="check" data-key="gaze_compensation"><input type="checkbox"><span>Keep looking at the camera when the head turns</span></label>`);
+    const box = make(`<label class="check" data-key="gaze_compensation"><input type="checkbox">
+      <span>Keep looking at the camera when the head turns</span></label>`);
     const input = one("input", box);
     box.title = control.tip || "";
     input.addEventListener("change", () => {
@@ -154,7 +155,8 @@
     const element = section(
       "Eye aspect ratio",
       "height ÷ width",
-      `<div class="list"></div><p class="hint">Absolute opening: lid distance over eye width. The light tick is the value measured on the photo.</p>`,
+      `<div class="list"></div><p class="hint">Absolute opening: lid distance over eye width.
+        The light tick is the value measured on the photo.</p>`,
       studio.button("link", "Link both eyes", { action: "link-ratio", small: true, pressed: true }),
     );
     const both = rows.add({ control, name: "eye_ratio", label: "Both eyes" });

@@ -24,7 +24,8 @@
 
   function presetChips() {
     const chips = state.data.presets.map(
-      (preset) => `<button type="button" class="chip" data-preset="${escape(preset.key)}" aria-pressed="false">${escape(preset.label)}</button>`,
+      ({ key, label }) =>
+        `<button type="button" class="chip" data-preset="${escape(key)}" aria-pressed="false">${escape(label)}</button>`,
     );
     return `<div class="chips">${chips.join("")}<button type="button" class="chip" data-action="invert">Invert</button></div>`;
   }
@@ -85,8 +86,9 @@
   /** The size of the brush is the page's own: it is no part of the edit. */
   function brushRow() {
     const control = {
-      key: "brush_size", label: "Brush size", kind: "setting", panel: "regions", unit: "%",
-      lo: 0.02, hi: 0.4, step: 0.01, default: 0.12, band: null, live: true, tip: "Diameter, % of the picture · also the mouse wheel while painting",
+      ...{ key: "brush_size", label: "Brush size", kind: "setting", panel: "regions", unit: "%", live: true },
+      ...{ lo: 0.02, hi: 0.4, step: 0.01, default: 0.12, band: null },
+      tip: "Diameter, % of the picture · also the mouse wheel while painting",
     };
     const row = rows.add({
       control,
@@ -120,13 +122,15 @@
   }
 
   function buildLimits() {
-    const section = make(`<section class="sec" data-section="limits"><header><h3>Limits</h3><small></small></header><div class="list"></div>
-      <ul class="hits"></ul><p class="hint">Limits come from real faces and act only on values you edited. At 0 % nothing is limited.</p></section>`);
+    const section = make(`<section class="sec" data-section="limits"><header><h3>Limits</h3><small></small></header>
+      <div class="list"></div><ul class="hits"></ul>
+      <p class="hint">Limits come from real faces and act only on values you edited. At 0 % nothing is limited.</p></section>`);
     one(".list", section).append(rows.add({ control: table.controls.get("limit_strength"), name: "limit_strength" }).el);
     const show = () => {
       if (state.panel !== "regions") return;
       const hits = Object.entries(state.limits);
-      one("small", section).textContent = hits.length ? `${hits.length} ${hits.length === 1 ? "control" : "controls"} limited` : "nothing limited";
+      const count = hits.length === 1 ? "1 control limited" : `${hits.length} controls limited`;
+      one("small", section).textContent = hits.length ? count : "nothing limited";
       one(".hits", section).innerHTML = hits.map(hitMarkup).join("");
     };
     section.addEventListener("click", (event) => {

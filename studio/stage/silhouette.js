@@ -39,7 +39,8 @@
       if (!table.isSided(control)) return area(key, ["right", "left"]);
       return table.slotsOf.get(key).map((slot) => area(slot, [table.slots.get(slot).side])).join("");
     });
-    return `<div class="silhouette"><svg viewBox="42 28 216 270" role="group" aria-label="Regions of the face">${parts.join("")}</svg></div>`;
+    return `<div class="silhouette"><svg viewBox="42 28 216 270" role="group"
+      aria-label="Regions of the face">${parts.join("")}</svg></div>`;
   }
 
   /** Linked sides are switched together, unless only one side is asked for. */

@@ -43,6 +43,9 @@
       const spokenName = this.spokenName();
       const classes = ["sl", kind].join(" ");
       const number = control.kind === "dim" ? `<i>${control.dim}</i>` : "";
+      const unit = control.unit === "10⁻³" ? "" : control.unit;
+      const linkTip = "Left and right move together";
+      const link = this.chain ? studio.button("link", linkTip, { small: true, kind: "chain", pressed: true }) : "";
       const region = color || (control.region ? `var(--rg-${control.region})` : "");
       const dot = `<button type="button" class="dot" data-reset aria-label="Reset ${escape(spokenName)}" tabindex="-1"></button>`;
       return `<div class="${classes}" data-key="${name}" ${region ? `style="--c:${region}"` : ""} ${control.live ? "" : "data-inert"}>
@@ -52,8 +55,8 @@
           <span class="limit low"></span><span class="limit high"></span><span class="rest"></span>
           <input type="range" min="${control.lo}" max="${control.hi}" step="any" aria-label="${escape(spokenName)}"></span>
         ${kind === "dense" ? '<span class="percentile" title="Percentile in real faces"></span>' : ""}
-        <span class="field"><input class="value" inputmode="decimal" autocomplete="off" aria-label="${escape(spokenName)} value"><em>${control.unit === "10⁻³" ? "" : control.unit}</em></span>
-        ${this.chain ? studio.button("link", "Left and right move together", { action: "link", small: true, kind: "chain", pressed: true }) : ""}
+        <span class="field"><input class="value" inputmode="decimal" autocomplete="off"
+          aria-label="${escape(spokenName)} value"><em>${unit}</em></span>${link}
       </div>`;
     }
 

@@ -19,17 +19,20 @@
     return `<div class="stage">
       <div class="tools"><div class="segments" role="radiogroup" aria-label="View">
           <button type="button" role="radio" data-view="crop" aria-checked="true" title="The face crop · P">Face</button>
-          <button type="button" role="radio" data-view="photo" aria-checked="false" tabindex="-1" title="The full photo, face pasted back · P">Full photo</button></div>
+          <button type="button" role="radio" data-view="photo" aria-checked="false" tabindex="-1"
+            title="The full photo, face pasted back · P">Full photo</button></div>
         <i class="divider only-desktop"></i>${studio.button("map", "Face map · F", { pressed: true })}
         ${studio.button("compare", "Hold to see the source · C")}<span class="space"></span>
         ${studio.button("minus", "Zoom out · −", { action: "zoom-out" })}
         <button type="button" class="zoom-level" data-action="actual" title="Zoom to 100 % · 1">100 %</button>
         ${studio.button("plus", "Zoom in · +", { action: "zoom-in" })}${studio.button("fit", "Fit · 0")}</div>
-      <div class="viewport"><div class="board"><canvas class="picture" width="512" height="512" role="img" aria-label="Live picture of the edited face"></canvas></div>
+      <div class="viewport"><div class="board"><canvas class="picture" width="512" height="512" role="img"
+          aria-label="Live picture of the edited face"></canvas></div>
         <div class="source-label on-photo">Source</div><div class="veil" hidden></div></div>
       <div class="foot"><span data-size></span><span><b data-edited>0</b> edited</span>
-        <button type="button" class="bites" data-action="limits" title="Show what is limited" hidden>${studio.icon("alert", 14)}<span data-limited></span></button>
-        <span class="space"></span><span class="legend on-photo-legend">${legend.join("")}</span></div></div>`;
+        <button type="button" class="bites" data-action="limits" title="Show what is limited"
+          hidden>${studio.icon("alert", 14)}<span data-limited></span></button>
+        <span class="space"></span><span class="legend">${legend.join("")}</span></div></div>`;
   }
 
   // ---- pictures ----

@@ -11,7 +11,8 @@
     const lead = kind === "busy" ? '<i class="spinner"></i>' : studio.icon(kind === "error" ? "alert" : "info", 20);
     const button = action ? `<button type="button" class="chip" data-toast-action>${escape(action.label)}</button>` : "";
     const close = kind === "busy" ? "" : studio.button("close", "Dismiss · Escape", { small: true, action: "dismiss" });
-    return `<div class="toast" data-kind="${kind}" role="${kind === "error" ? "alert" : "status"}">${lead}<span>${escape(text)}</span>${button}${close}</div>`;
+    const role = kind === "error" ? "alert" : "status";
+    return `<div class="toast" data-kind="${kind}" role="${role}">${lead}<span>${escape(text)}</span>${button}${close}</div>`;
   }
 
   function place(message) {

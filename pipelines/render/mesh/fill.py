@@ -14,32 +14,32 @@ def push_pull(image: Floats, weight: Floats) -> Floats:
 
     Gortler et al. 1996, "The Lumigraph": average known pixels down a pyramid, then fill from coarse to fine.
     """
-    pyramid = [(image * weight[..., None], weight)]
+    pyramid: list[tuple[Floats, Floats]] = [(image * weight[..., None], weight)]
     while min(pyramid[-1][1].shape) > 2:
         colour, known = pyramid[-1]
         height, width = known.shape
         half = ((width + 1) // 2, (height + 1) // 2)
-        pyramid.append(
-            (
-                cv2.resize(colour, half, interpolation=cv2.INTER_AREA),
-                cv2.resize(known, half, interpolation=cv2.INTER_AREA),
-            )
-        )
+        pyramid.append((_halved(colour, half), _halved(known, half)))
     colour, known = pyramid.pop()
     filled = _normalised(colour, known)
-    if (known > 1e-6).any():
-        filled = np.where(known[..., None] > 1e-6, filled, filled[known > 1e-6].mean(0)).astype(np.float32)
+    seen = known > 1e-6
+    if seen.any():
+        filled[~seen] = filled[seen].mean(0)
     while pyramid:
         colour, known = pyramid.pop()
         height, width = known.shape
         coarse = cv2.resize(filled, (width, height), interpolation=cv2.INTER_LINEAR)
         share = np.minimum(known, 1.0)[..., None]
-        filled = _normalised(colour, known) * share + coarse * (1.0 - share)
+        filled = np.asarray(_normalised(colour, known) * share + coarse * (1.0 - share), np.float32)
     return filled
 
 
 def _normalised(colour: Floats, known: Floats) -> Floats:
-    return colour / np.maximum(known, 1e-6)[..., None]
+    return np.asarray(colour / np.maximum(known, 1e-6)[..., None], np.float32)
+
+
+def _halved(image: Floats, size: tuple[int, int]) -> Floats:
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
 def matched_grain(image: Floats, known: NDArray[np.bool_], *, seed: int = 0) -> Floats:

@@ -53,4 +53,4 @@ class FaceLight:
         for _ in range(8):
             solution = np.linalg.solve(design.T @ (design * weights[:, None]) + ridge, design.T @ (target * weights))
             weights = 1.0 / (1.0 + ((target - design @ solution) / 0.2) ** 2)
-        return solution[1:]
+        return np.asarray(solution[1:], np.float64)

@@ -21,14 +21,18 @@ class Oracle:
         self.folder = folder
         self.fill: ModuleType = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.fill)
+        self._loaded: dict[str, nn.Module] = {}
 
     def load(self, net: nn.Module, name: str) -> nn.Module:
-        """Load the oracle's weights strictly; keys must also come in the manifest's order."""
+        """Load the oracle's weights strictly, once a session; keys must also come in the manifest's order."""
+        if name in self._loaded:
+            return self._loaded[name]
         arrays = self.fill.weights(name)
         assert list(net.state_dict()) == list(arrays)
         assert {k: tuple(v.shape) for k, v in net.state_dict().items()} == {k: v.shape for k, v in arrays.items()}
         net.load_state_dict({key: torch.from_numpy(np.asarray(value)) for key, value in arrays.items()}, strict=True)
-        return net.eval().requires_grad_(False)
+        self._loaded[name] = net.eval().requires_grad_(False)
+        return net
 
     def inputs(self, name: str) -> dict[str, torch.Tensor]:
         return {key: torch.from_numpy(value) for key, value in self.fill.inputs(name).items()}

@@ -219,8 +219,9 @@ def test_a_bad_file_says_one_sentence_and_keeps_the_work(studio: Studio, tmp_pat
     assert studio.page.locator(".toast").count() == 0
 
 
-DROP = """async path => {
-    const photo = await (await fetch(studio.address(studio.state.data.routes.thumb.replace('{example}', path)))).blob();
+DROP = """async key => {
+    const address = studio.address(studio.state.data.routes.thumb.replace('{example}', key));
+    const photo = await (await fetch(address)).blob();
     const files = new DataTransfer();
     files.items.add(new File([photo], 'photo.jpg', {type: 'image/jpeg'}));
     const options = {dataTransfer: files, bubbles: true, cancelable: true};
@@ -231,10 +232,10 @@ DROP = """async path => {
 def test_a_photo_dropped_on_the_stage_becomes_the_portrait(browser: Browser, studio_url: str) -> None:
     with _fresh(browser, studio_url) as studio:
         studio.set(smile=0.5)
-        for _ in range(2):
-            # the second drop meets the native upload after it has been used
+        # the second drop meets the native upload after it has been used
+        for example in ("pearl_earring", "admiral"):
             before = studio.run("() => studio.state.portrait.id")
-            studio.run(DROP, "pearl_earring" if _ == 0 else "admiral")
+            studio.run(DROP, example)
             studio.page.wait_for_function("id => studio.state.portrait.id !== id", arg=before)
             studio.settle()
             assert studio.run("() => studio.state.portrait.size") == [224, 224]

@@ -32,8 +32,10 @@ SHIFT_UP = -0.125
 """Share of the side by which the crop sits above the middle of the features: room for hair."""
 FRAMED = np.concatenate([OVAL[6:31], *BROWS, *EYES, NOSE, LIPS_OUTER])
 """Landmarks that set the extent. The forehead is left out: the rule was made for points that end at the brows."""
-BLUR_SHARE = 0.05
-"""Outside the photo the continued edge grows soft over this share of the side."""
+SOFT_SHARE = 0.03
+"""Beyond the photo's edge the mirrored picture passes into a blurred one within this share of the side."""
+BLUR_SHARE = 0.03
+"""Standard deviation of that blur, as a share of the side."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,34 @@ def resample(portrait: Portrait, size: int) -> Crop:
 
 
 def cut(photo: Picture, crop_from_photo: Matrix, *, size: int) -> Picture:
-    """(size, size, 3) crop. Beyond the photo its edge goes on and grows soft: a mirror would show a second face."""
+    """(size, size, 3) crop.
+
+    Beyond the photo it is mirrored for a few pixels, which keeps the texture of hair that the photo cuts off, and then
+    passes into the softly continued edge: a longer mirror would show a second face.
+    """
     picture, matrix = _reduced(photo, crop_from_photo, size)
-    crop = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    crop = cv2.warpAffine(picture, matrix, (size, size), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101)
     crop = np.asarray(crop, np.uint8)
     outside_px = _outside_px(photo.shape, crop_from_photo, size)
-    return crop if outside_px is None else _soften(crop, outside_px)
+    if outside_px is None:
+        return crop
+    share = np.minimum(outside_px / np.float32(SOFT_SHARE * size), 1)
+    share *= share * (3 - 2 * share)
+    return np.asarray(cv2.blendLinear(crop, _continued(picture, matrix, size), 1 - share, share), np.uint8)
+
+
+def _continued(picture: Picture, matrix: Matrix, size: int) -> Picture:
+    """The crop with the edge pixels of the picture continued outwards, blurred, hence made at a quarter of the size."""
+    quarter = max(1, size // 4)
+    small = cv2.warpAffine(
+        picture,
+        at_size(matrix, size=quarter, crop_size=size),
+        (quarter, quarter),
+        flags=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    small = cv2.GaussianBlur(small, (0, 0), BLUR_SHARE * quarter, borderType=cv2.BORDER_REPLICATE)
+    return np.asarray(cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def _reduced(photo: Picture, matrix: Matrix, size: int) -> tuple[Picture, Matrix]:
@@ -155,14 +179,3 @@ def _outside_px(shape: tuple[int, ...], matrix: Matrix, size: int) -> NDArray[np
     y = back[1, 0] * grid[None] + (back[1, 1] * grid[:, None] + back[1, 2])
     beyond = np.maximum(np.maximum(-x, x - right), np.maximum(-y, y - bottom))
     return np.maximum(beyond, 0, out=beyond)
-
-
-def _soften(crop: Picture, outside_px: NDArray[np.float32]) -> Picture:
-    size = crop.shape[0]
-    # the blur is wide, so a quarter of the resolution shows the same
-    small = cv2.resize(crop, None, fx=0.25, fy=0.25, interpolation=cv2.INTER_AREA)
-    small = cv2.GaussianBlur(small, (0, 0), 0.01 * size, borderType=cv2.BORDER_REPLICATE)
-    soft = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
-    share = np.minimum(outside_px / np.float32(BLUR_SHARE * size), 1)
-    share *= share * (3 - 2 * share)
-    return np.asarray(cv2.blendLinear(crop, soft, 1 - share, share), np.uint8)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.portrait.crop import at_size, invert, resample, scale_of, transform
-from pipelines.portrait.paste_kernels import BLOCK, blend_region, changed_blocks
+from pipelines.portrait.paste_kernels import BLOCK, blend_warped, changed_blocks
 from pipelines.portrait.types import CROP_SIZE, Portrait
 
 Picture = NDArray[np.uint8]
@@ -85,41 +85,26 @@ class Paster:
         return np.asarray(cv2.multiply(soft, self.ramp, scale=1 / 255), np.uint8)
 
     def _blend(self, face: Picture, weight: Picture, box: Sequence[int], out: Picture) -> None:
+        """Blend the face into `out` within a (left, top, columns, rows) box of blocks."""
         left, top, columns, rows = (BLOCK * side for side in box)
-        window = _cover(
-            self.photo_from_crop, (left - BLOCK, top - BLOCK, columns + 2 * BLOCK, rows + 2 * BLOCK), out.shape
-        )
-        target = out[window]
-        if not target.size:
-            return
-        size = target.shape[1], target.shape[0]
+        window = _cover(self.photo_from_crop, (left - 1, top - 1, columns + 2, rows + 2), out.shape)
+        size = len(face)
         matrix = self.photo_from_crop.copy()
         matrix[:, 2] -= [window[1].start, window[0].start]
-        over = _warp(*_averaged(face, matrix), size)
-        shown = _warp(weight, _for_reduced(matrix, float(BLOCK)), size)
-        blend_region(target, over, shown)
+        enlarged = cv2.resize(weight, None, fx=BLOCK, fy=BLOCK, interpolation=cv2.INTER_LINEAR)
+        soft = np.asarray(enlarged, np.uint8)[:size, :size]
+        scale = scale_of(matrix)
+        if scale < SHRINK_BELOW:
+            small = max(2, round(size * scale))
+            face, soft = (_averaged(each, small) for each in (face, soft))
+            ratio = size / small
+            matrix[:, 2] += matrix[:, :2].sum(1) * (0.5 * ratio - 0.5)
+            matrix[:, :2] *= ratio
+        blend_warped(out[window], face, soft, invert(matrix))
 
 
-def _averaged(face: Picture, matrix: Matrix) -> tuple[Picture, Matrix]:
-    """The face no larger than it lands, and the matrix for it."""
-    scale = scale_of(matrix)
-    if scale >= SHRINK_BELOW:
-        return face, matrix
-    small = max(1, round(len(face) * scale))
-    reduced = np.asarray(cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA), np.uint8)
-    return reduced, _for_reduced(matrix, len(face) / small)
-
-
-def _for_reduced(matrix: Matrix, factor: float) -> Matrix:
-    """The matrix for a copy of the input that is `factor` times smaller."""
-    reduced = matrix * factor
-    reduced[:, 2] = matrix[:, 2] + matrix[:, :2].sum(1) * (0.5 * factor - 0.5)
-    return reduced
-
-
-def _warp(picture: Picture, matrix: Matrix, size: tuple[int, int]) -> Picture:
-    """Warped, black outside: a replicated border would take six times as long, and the ramp hides it."""
-    return np.asarray(cv2.warpAffine(picture, matrix, size, flags=cv2.INTER_LINEAR), np.uint8)
+def _averaged(picture: Picture, side: int) -> Picture:
+    return np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _cover(matrix: Matrix, box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[slice, slice]:

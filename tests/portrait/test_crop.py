@@ -94,7 +94,7 @@ def test_pixels_inside_the_photo_are_not_softened(portrait: Callable[[str], Port
     shifted[:, 2] += [0.0, 150.0]
     crop = cut(p.photo, shifted, size=CROP_SIZE)
     plain = cv2.warpAffine(
-        p.photo, shifted, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+        p.photo, shifted, (CROP_SIZE, CROP_SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT_101
     )
     y, x = np.mgrid[0:CROP_SIZE, 0:CROP_SIZE]
     places = transform(invert(shifted), np.stack([x.ravel(), y.ravel()], -1).astype(float)).reshape(CROP_SIZE, -1, 2)

@@ -32,7 +32,7 @@ SHIFT_UP = -0.125
 """Share of the side by which the crop sits above the middle of the features: room for hair."""
 FRAMED = np.concatenate([OVAL[6:31], *BROWS, *EYES, NOSE, LIPS_OUTER])
 """Landmarks that set the extent. The forehead is left out: the rule was made for points that end at the brows."""
-SOFT_SHARE = 0.03
+SOFT_SHARE = 0.02
 """Beyond the photo's edge the mirrored picture passes into a blurred one within this share of the side."""
 BLUR_SHARE = 0.03
 """Standard deviation of that blur, as a share of the side."""
@@ -134,7 +134,7 @@ def cut(photo: Picture, crop_from_photo: Matrix, *, size: int) -> Picture:
 
 
 def _continued(picture: Picture, matrix: Matrix, size: int) -> Picture:
-    """The crop with the edge pixels of the picture continued outwards, blurred, hence made at a quarter of the size."""
+    """The crop with the edge of the picture continued outwards; blurred, so made at a quarter of the size."""
     quarter = max(1, size // 4)
     small = cv2.warpAffine(
         picture,

@@ -22,9 +22,14 @@ APP = Path(__file__).resolve().parents[2] / "app.py"
 START_SECONDS = 120
 DRAG_SECONDS = 5
 CHROMIUM_FLAGS = (
-    "--no-sandbox --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-gpu"
-).split()
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
 
 # Logs when each vector was sent by the pointer and when its frame was on the canvas.
 PROBE = """
@@ -36,7 +41,8 @@ PROBE = """
     for (const value of values) {
       const before = probe.shown.length, start = performance.now();
       window.studio.set(key, value);
-      while (probe.shown.length === before && performance.now() - start < 2000) await new Promise(requestAnimationFrame);
+      const isWaiting = () => probe.shown.length === before && performance.now() - start < 2000;
+      while (isWaiting()) await new Promise(requestAnimationFrame);
       if (probe.shown.length > before) waits.push(probe.shown[before][1] - start);
       await new Promise((done) => setTimeout(done, gap));
     }

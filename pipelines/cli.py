@@ -43,7 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     edit.add_argument("--edit", type=Path, metavar="FILE", help="an edit file saved by the studio")
     edit.add_argument("--area", choices=("crop", "photo"), default="photo", help="what to write (default: photo)")
-    edit.add_argument("--size", type=int, default=512, metavar="PX", help="side of the rendered face (default: 512)")
+    edit.add_argument("--size", type=int, metavar="PX", help="side of the rendered face (default: as in the photo)")
     edit.set_defaults(run=_run_edit)
 
     atlas = commands.add_parser("atlas", help="draw every dimension on a photo, with heat maps")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,7 +10,6 @@ from pipelines.errors import StudioError
 from pipelines.evaluation.atlas_sheet import Progress, render_atlas
 from pipelines.files import encode_picture, write_atomic
 from pipelines.motion.edit import Edit
-from pipelines.portrait.crop import native_size
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area, render_still
@@ -51,17 +49,10 @@ class PictureOrder:
         return cls(area, format, int(size))
 
 
-def rendered_size(portrait: Portrait) -> int:
-    """Side to render the face at so that no pixel of the photo is lost: rounded up to 64, within 256 to 2048."""
-    return min(MAX_SIZE, max(256, 64 * math.ceil(native_size(portrait) / 64)))
-
-
 def export_picture(portrait: Portrait, edit: Edit, order: PictureOrder, *, renderer: Renderer) -> bytes:
     """The picture as file bytes: PNG exact, JPEG and WebP at quality 95."""
-    size = order.size or rendered_size(portrait)
-    return encode_picture(
-        render_still(portrait, edit, area=order.area, size=size, renderer=renderer), f".{order.format}"
-    )
+    picture = render_still(portrait, edit, area=order.area, size=order.size, renderer=renderer)
+    return encode_picture(picture, f".{order.format}")
 
 
 def write_picture(session: Session, order: PictureOrder, *, renderer: Renderer) -> Path:

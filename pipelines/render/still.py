@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit, apply_edit
+from pipelines.portrait.crop import native_size
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 
@@ -17,25 +19,36 @@ MIN_SIZE = 64
 MAX_SIZE = 2048
 
 
+def rendered_size(portrait: Portrait) -> int:
+    """Side to render the face at so that no pixel of the photo is lost: rounded up to 64, within 256 to 2048."""
+    return min(MAX_SIZE, max(256, 64 * math.ceil(native_size(portrait) / 64)))
+
+
 def render_still(
-    portrait: Portrait, edit: Edit, *, area: Area = "photo", size: int = 512, renderer: Renderer | None = None
+    portrait: Portrait, edit: Edit, *, area: Area = "photo", size: int | None = None, renderer: Renderer | None = None
 ) -> NDArray[np.uint8]:
     """RGB picture of one edit, rendered from the photo's own pixels.
 
     Args:
         area: "crop" gives the (size, size, 3) face; "photo" pastes it back into the photo at its own resolution.
-        size: side of the rendered face in pixels, 64 to 2048.
+        size: side of the rendered face in pixels, 64 to 2048; None renders as many as the face has in the photo.
 
     Raises:
-        StudioError: `size` is out of range.
+        StudioError: `size` is out of range, or the edit's mask is no picture.
     """
+    from pipelines.portrait.crop import resample
+    from pipelines.portrait.mask import decode_mask, keep_outside, soften_mask
     from pipelines.portrait.paste import Paster
     from pipelines.render import choose_renderer
 
+    size = rendered_size(portrait) if size is None else size
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise StudioError(f"`size` should be from {MIN_SIZE} to {MAX_SIZE} pixels but is {size}.")
     renderer = renderer or choose_renderer()
     face = renderer.render(renderer.prepare(portrait, size=size), apply_edit(portrait, portrait.motion, edit))
+    if edit.mask is not None and edit.value("mask_enabled"):
+        mask = soften_mask(decode_mask(edit.mask), feather=edit.value("mask_feather"), size=size)
+        keep_outside(face, resample(portrait, size).image, mask)
     if area == "crop":
         return face
     return Paster.prepare(portrait, size=size).paste(face)

@@ -13,12 +13,12 @@ from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
 from pipelines.portrait.crop import native_size
 from pipelines.portrait.types import Portrait
+from pipelines.render.still import rendered_size
 from studio.export import (
     MAX_EDIT_FILE_BYTES,
     PictureOrder,
     export_picture,
     read_edit_file,
-    rendered_size,
     write_edit,
     write_picture,
 )
@@ -56,6 +56,18 @@ def test_the_edit_shows_in_the_full_photo_and_only_in_the_crop(services: Service
     change = np.abs(picture(data).astype(int) - example.photo).max(-1)
     assert picture(data).shape == example.photo.shape and change.max() > 40
     assert change[-1].max() == 0 and change[:, 0].max() == 0
+
+
+def test_a_painted_mask_keeps_the_photo_in_the_file_too(
+    services: Services, example: Portrait, mask_png: bytes
+) -> None:
+    edit = Edit.of({"jaw_open": 0.8, "mask_enabled": 1, "mask_feather": 0}, mask=mask_png)
+    for size in (512, 768):
+        order = PictureOrder.of(area="crop", format="png", size=size)
+        rest = picture(export_picture(example, Edit(), order, renderer=services.renderer))
+        masked = picture(export_picture(example, edit, order, renderer=services.renderer))
+        change = np.abs(masked.astype(int) - rest).max(-1)
+        assert change[:, : size // 2 - 4].max() > 40 and change[:, size // 2 + 4 :].max() == 0
 
 
 def test_the_face_is_rendered_with_at_least_the_photos_pixels(example: Portrait) -> None:

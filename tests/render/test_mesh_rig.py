@@ -33,7 +33,10 @@ def displacement(name: str, **values: float) -> np.ndarray:
 
 
 def area_ratios(name: str, moved: np.ndarray) -> np.ndarray:
-    """Area that the photo's camera sees of every skin triangle facing it, as a share of rest."""
+    """Area that the photo's camera sees of every skin triangle facing it, as a share of rest.
+
+    Without slivers of under three pixels and the corners of the eyes, where a closing lid slides over the skin.
+    """
     geometry = handle(name).geometry
     turned = geometry.vertices_in_head[:N_MESH] @ geometry.frame.rotation.T
     triangles, _ = face_triangles()
@@ -44,7 +47,10 @@ def area_ratios(name: str, moved: np.ndarray) -> np.ndarray:
 
     rest = areas(turned)
     a, b, c = (turned[triangles[:, k]] for k in range(3))
-    facing = np.sign(np.median(rest)) * rest > 0.12 * np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    double_area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    longest = np.max([np.linalg.norm(p - q, axis=1) for p, q in ((a, b), (b, c), (c, a))], axis=0)
+    facing = (np.sign(np.median(rest)) * rest > 0.12 * double_area) & (double_area / longest > 0.021)
+    facing &= ~np.isin(triangles, [ring[k] for ring in geometry.eye_rings for k in (0, 8)]).any(1)
     return (areas(turned + moved[:N_MESH] @ geometry.frame.rotation.T) / rest)[facing]
 
 

@@ -220,11 +220,13 @@ def project(head, rotation, pivot, scale_px, camera, centre, shift, follow, rest
 
 
 @nb.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
-def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, rounds, scratch):
+def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, soft_rounds, rounds, scratch):
     """Smooth displacements where a triangle would fold or collapse, until every area ratio is at least `floor`.
 
-    Each round replaces the displacement of the corners of bad triangles by the mean over their neighbours; constant
-    displacement folds nothing, so this converges. What is left after `rounds` is scaled down as a whole.
+    Each round pulls the corners of bad triangles towards the mean displacement of their triangle and of their
+    neighbours; constant displacement folds nothing, so this converges. The first `soft_rounds` always run and pull by
+    how far a triangle is below twice the floor, so that the result changes smoothly with the input; further rounds
+    only where that was not enough.
 
     Args:
         rest, displacement: (V, 3) with the camera along the last axis.
@@ -235,9 +237,12 @@ def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, ro
     Returns:
         Number of rounds used.
     """
-    for used in range(rounds + 24):
-        bad = np.zeros(len(rest), np.bool_)
-        any_bad = False
+    pull, weight, target = np.zeros(len(rest)), np.zeros(len(rest)), np.zeros((len(rest), 3))
+    for used in range(rounds):
+        pull[:] = 0.0
+        weight[:] = 0.0
+        target[:] = 0.0
+        soft_bad, bad = False, False
         for t in range(len(triangles)):
             if not watched[t]:
                 continue
@@ -249,25 +254,33 @@ def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, ro
             uy += displacement[b, 1] - displacement[a, 1]
             vx += displacement[c, 0] - displacement[a, 0]
             vy += displacement[c, 1] - displacement[a, 1]
-            if (ux * vy - uy * vx) / before < floor:
-                bad[a] = bad[b] = bad[c] = True
-                any_bad = True
-        if not any_bad:
+            ratio = (ux * vy - uy * vx) / before
+            if ratio < 2.0 * floor:
+                strength = min(2.0 - ratio / floor, 1.0)
+                soft_bad = True
+                bad = bad or ratio < floor
+                for i in range(3):
+                    v = triangles[t, i]
+                    pull[v] = max(pull[v], strength)
+                    weight[v] += strength
+                    for k in range(3):
+                        mean = (displacement[a, k] + displacement[b, k] + displacement[c, k]) / 3.0
+                        target[v, k] += strength * mean
+        if not soft_bad or (used >= soft_rounds and not bad):
             return used
-        if used >= rounds:
-            displacement *= 0.85
-            continue
         scratch[:] = displacement
         for v in range(len(rest)):
-            if not bad[v]:
+            if pull[v] == 0.0:
                 continue
             first, last = starts[v], starts[v + 1]
+            share = 0.7 * pull[v]
             for k in range(3):
                 total = 0.0
                 for n in range(first, last):
                     total += scratch[neighbours[n], k]
-                displacement[v, k] = 0.3 * scratch[v, k] + 0.7 * total / (last - first)
-    return rounds + 24
+                aim = 0.5 * total / (last - first) + 0.5 * target[v, k] / weight[v]
+                displacement[v, k] = (1.0 - share) * scratch[v, k] + share * aim
+    return rounds
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
@@ -303,7 +316,7 @@ def warm_up(progress: Callable[[float, str], None] | None = None) -> None:
         ("pose", lambda: project(points, eye, zero, 1.0, 9.0, zero, zero[:2], follow, points, posed.copy())),
         (
             "folds",
-            lambda: unfold(points, points * 0, triangles, np.ones(2, bool), neighbours, starts, 0.2, 1, points * 0),
+            lambda: unfold(points, points * 0, triangles, np.ones(2, bool), neighbours, starts, 0.2, 1, 1, points * 0),
         ),
         ("normals", lambda: vertex_normals(posed, triangles, 2, True, np.empty((4, 3)))),
         ("moved area", lambda: dirty_rect(posed, points, gain, triangles, size, 0.01)),

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipelines.motion.eyes import lid_closure
 from pipelines.motion.space import N_EXP, Motion, rotation_matrix
-from pipelines.portrait.topology import N_LANDMARKS
+from pipelines.portrait.topology import EYE_INNER, EYE_OUTER, N_LANDMARKS
 from pipelines.render.mesh.anatomy import (
     CHIN,
     LID_LOWER,
@@ -33,10 +33,12 @@ LINEAR_REACH, EXTRA_REACH = 0.22, 0.22
 """Displacement in head units up to which the atlas is linear, and how much more it can ever become."""
 AREA_FLOOR = 0.12
 """No skin triangle shrinks below this share of its area, seen from the front."""
-UNFOLD_ROUNDS = 24
+SOFT_ROUNDS, UNFOLD_ROUNDS = 6, 32
 UNFOLD_ATTEMPTS, SHRINK = 12, 0.8
 WATCHED_FACING = 0.03
 """Cosine of the angle to the camera from which a triangle is kept from folding."""
+WATCHED_HEIGHT = 0.02
+"""Height in head units (3 px in a 512 crop) from which it is."""
 LIP_REACH = 0.045
 """Height in head units over which a lip follows its inner edge when the two lips meet."""
 MAX_GAZE_DEG = 40.0
@@ -136,7 +138,8 @@ class FaceRig:
                 self._neighbours,
                 self._starts,
                 AREA_FLOOR,
-                UNFOLD_ROUNDS if attempt == 0 else 4,
+                0 if attempt else SOFT_ROUNDS,
+                UNFOLD_ROUNDS,
                 self._scratch,
             )
             if not used:
@@ -273,12 +276,20 @@ def _left_share(head: Doubles) -> Doubles:
 
 
 def _facing(geometry: MeshGeometry, triangles: NDArray[np.int32]) -> NDArray[np.bool_]:
-    """(T,) triangles that the photo sees well enough to be worth protecting against folds."""
+    """(T,) triangles that the photo sees well enough to be worth protecting against folds.
+
+    Not those at the corners of the eyes, over which a closing lid really slides, nor slivers: the rows of a lip are a
+    pixel apart in a smile, and a few levels of noise would count as a fold.
+    """
     corners = geometry.vertices[triangles]
     normal = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
     length = np.linalg.norm(normal, axis=1)
     side = np.sign(np.median(normal[:, 2]))
-    return side * normal[:, 2] > WATCHED_FACING * length
+    corners_of_eyes = [ring[k] for ring in geometry.eye_rings for k in (EYE_OUTER, EYE_INNER)]
+    slides = np.isin(triangles, corners_of_eyes).any(1)
+    edges = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(1)
+    wide = length / edges > WATCHED_HEIGHT * geometry.unit_px
+    return (side * normal[:, 2] > WATCHED_FACING * length) & wide & ~slides
 
 
 def _adjacency(triangles: NDArray[np.int32]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

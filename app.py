@@ -34,7 +34,7 @@ def main() -> None:
     services = Services()
     # the renderer gets ready while Gradio is still being imported
     services.start()
-    atexit.register(services.store.shut)
+    atexit.register(services.shut)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
     from studio.build import build_page, launch_options

@@ -14,7 +14,7 @@ from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 from studio.examples import FIRST, ExampleShelf
 from studio.frames import Drawing
-from studio.session import Session, SessionStore
+from studio.session import Outbox, Session, SessionStore
 
 log = logging.getLogger(__name__)
 
@@ -29,10 +29,12 @@ class Services:
     """One per server. `start()` gets the renderer ready in the background."""
 
     store: SessionStore = field(default_factory=SessionStore)
+    outbox: Outbox = field(default_factory=Outbox)
     examples: ExampleShelf = field(default_factory=ExampleShelf)
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(RENDER_THREADS, "render"))
+    _chosen: threading.Event = field(default_factory=threading.Event)
     _ready: threading.Event = field(default_factory=threading.Event)
-    _prepared: dict[str, Any] = field(default_factory=dict)
+    _prepared: dict[str, Renderer] = field(default_factory=dict)
 
     def start(self) -> None:
         """Choose the renderer, load its kernels and register the first example, in a thread of its own."""
@@ -42,15 +44,21 @@ class Services:
         try:
             from pipelines.render import choose_renderer
 
-            renderer = choose_renderer()
+            renderer = self._prepared["renderer"] = choose_renderer()
+            self._chosen.set()
             drawing = Drawing.of(self.examples.portrait(FIRST.key), renderer)
             drawing.draw(Edit.of(WARM_EDIT), renderer, view="crop")
-            self._prepared["renderer"] = renderer
-        except Exception as error:
+        except Exception:
             log.exception("the renderer could not be prepared")
-            self._prepared["error"] = error
+            self._prepared.clear()
         finally:
+            self._chosen.set()
             self._ready.set()
+
+    def shut(self) -> None:
+        """End all sessions and remove every file written for visitors."""
+        self.store.shut()
+        self.outbox.shut()
 
     @property
     def is_ready(self) -> bool:
@@ -64,9 +72,20 @@ class Services:
             StudioError: it could not be prepared, or not in time.
         """
         self._ready.wait(START_SECS)
-        if "renderer" not in self._prepared:
+        return self.chosen_renderer
+
+    @property
+    def chosen_renderer(self) -> Renderer:
+        """The renderer, perhaps before its kernels are loaded: good for its name, slow for a first frame.
+
+        Raises:
+            StudioError: it could not be prepared.
+        """
+        self._chosen.wait(START_SECS)
+        renderer = self._prepared.get("renderer")
+        if renderer is None:
             raise StudioError("The renderer could not be prepared; the server's log says why.")
-        return self._prepared["renderer"]
+        return renderer
 
     def read_photo(self, path: str, *, face_index: int = 0) -> Portrait:
         """A photo file as a portrait.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +95,4 @@ def _edit_photo(services: Services, photo: str | None, order: PictureOrder, edit
         with contextlib.suppress(OSError):
             Path(photo).unlink()
     data = export_picture(portrait, checked, order, renderer=services.renderer)
-    # Gradio copies the file into its cache, which empties itself
-    folder = Path(tempfile.mkdtemp(prefix="ditto-studio-api-"))
-    return str(write_atomic(folder / f"edited.{order.format}", data))
+    return str(write_atomic(services.outbox.folder() / f"edited.{order.format}", data))

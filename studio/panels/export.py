@@ -80,11 +80,14 @@ def _listen_files(
         save.click(wiring.guarded(edit_file, failed=(None,)), wiring.token, outputs, **quiet),
     ]
     for event in made:
-        event.success(None, download, None, js=HAND_OVER)
+        event.then(None, download, None, js=HAND_OVER)
+    button.click(None, None, None, js=SAY_BUSY)
     load.upload(wiring.guarded(_open_edit), [wiring.token, load], wiring.stage, **quiet)
 
 
+SAY_BUSY = "() => { window.studio.toast.show({ kind: 'busy', text: 'Rendering the picture' }); }"
 HAND_OVER = """(file) => {
+  window.studio.toast.hide("busy");
   const url = file?.url;
   if (!url) return;
   const link = document.createElement("a");

@@ -43,7 +43,7 @@ def _warm() -> Iterator[Services]:
         warm.start()
         _ = warm.renderer
         yield warm
-        warm.store.shut()
+        warm.shut()
 
 
 @pytest.fixture
@@ -51,7 +51,13 @@ def services(_warm: Services, clock: Clock) -> Iterator[Services]:
     """The warm renderer with a store of its own."""
     store = SessionStore(capacity=4, time_to_live_secs=100, busy_secs=10, clock=clock)
     yield Services(
-        store=store, examples=_warm.examples, pool=_warm.pool, _ready=_warm._ready, _prepared=_warm._prepared
+        store=store,
+        outbox=_warm.outbox,
+        examples=_warm.examples,
+        pool=_warm.pool,
+        _chosen=_warm._chosen,
+        _ready=_warm._ready,
+        _prepared=_warm._prepared,
     )
     store.shut()
 

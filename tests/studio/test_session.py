@@ -16,7 +16,7 @@ from pipelines.portrait.types import Portrait
 from studio.document import Document
 from studio.export import write_edit
 from studio.services import Services
-from studio.session import Session, SessionStore
+from studio.session import Outbox, Session, SessionStore
 from tests.studio.conftest import Clock
 
 
@@ -97,6 +97,14 @@ def test_the_store_leaves_no_folder(clock: Clock) -> None:
     assert folder.is_dir()
     store.shut()
     assert not folder.exists()
+
+
+def test_the_outbox_keeps_the_newest_few() -> None:
+    outbox = Outbox(keep=3)
+    folders = [outbox.folder() for _ in range(5)]
+    assert [folder.exists() for folder in folders] == [False, False, True, True, True]
+    outbox.shut()
+    assert not folders[-1].parent.exists()
 
 
 def test_many_threads_open_find_and_close(clock: Clock) -> None:

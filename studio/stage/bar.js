@@ -1,7 +1,7 @@
 // The top bar: portrait name, meter, renderer badge, undo, theme; and the rail of panels.
 (() => {
   const { state, store, history, metrics, actions, dialogs } = studio;
-  const { make, one, all, escape } = studio.dom;
+  const { make, one, all, escape, setText } = studio.dom;
   const SPARK = { count: 31, width: 60, height: 16, top_ms: 100 };
   const METER_MS = 250;
   let bar = null;
@@ -115,8 +115,8 @@
     const isMoving = metrics.isMoving();
     const fps = isMoving ? metrics.framesPerSecond() : null;
     const median = isMoving ? metrics.median() : null;
-    one("[data-ms]", bar).textContent = median === null ? "\u2013" : Math.round(median);
-    one("[data-fps]", bar).textContent = fps === null ? "\u2013" : fps.toFixed(1);
+    setText(one("[data-ms]", bar), median === null ? "\u2013" : Math.round(median));
+    setText(one("[data-fps]", bar), fps === null ? "\u2013" : fps.toFixed(1));
     if (!isMoving) return;
     one("polyline", bar).setAttribute("points", sparkline());
     paintBadge();
@@ -166,6 +166,7 @@
     const edited = new Set([...store.editedControls()].map((key) => studio.table.controls.get(key).panel));
     for (const tab of all("[data-tab]", rail)) {
       const hasEdits = edited.has(tab.dataset.tab);
+      if (tab.classList.contains("has-edits") === hasEdits) continue;
       tab.classList.toggle("has-edits", hasEdits);
       tab.title = tab.title.replace(", edited", "") + (hasEdits ? ", edited" : "");
     }

@@ -28,6 +28,12 @@
     return template.content.firstElementChild;
   }
 
+  /** Write a text only if it is new: the same text again would still cost a layout. */
+  function setText(element, text) {
+    const wanted = String(text);
+    if (element.textContent !== wanted) element.textContent = wanted;
+  }
+
   /** Remembered choices of this browser; a blocked storage only forgets. */
   function recall(key) {
     try {
@@ -54,7 +60,7 @@
   window.studio = {
     on,
     emit,
-    dom: { one, all, make, escape, root },
+    dom: { one, all, make, escape, setText, root },
     clamp,
     recall,
     remember,

@@ -46,7 +46,7 @@
 
   /** Icon button. The tip reads "What · key"; what stands before the dot names the button. */
   studio.button = (name, tip, { action = name, text = "", small = false, pressed = null, disabled = false, kind = "" } = {}) =>
-    `<button type="button" class="ib ${small ? "small" : ""} ${kind}" data-action="${action}" title="${escape(tip)}"
+    `<button type="button" class="ib ${small ? "small" : ""} ${text ? "worded" : ""} ${kind}" data-action="${action}" title="${escape(tip)}"
       aria-label="${escape(tip.split(" · ")[0])}" ${pressed === null ? "" : `aria-pressed="${pressed}"`} ${disabled ? "disabled" : ""}>
       ${studio.icon(name)}${text ? `<span>${text}</span>` : ""}</button>`;
 })();

@@ -49,11 +49,13 @@
       else if (name) actions.toggleRegion(name);
     });
     const paintChips = () => {
+      if (state.panel !== "regions") return;
       // one active at most: two presets may agree on every weight
       const active = state.data.presets.find(actions.presetIsActive);
       for (const chip of all("[data-preset]", section)) chip.setAttribute("aria-pressed", chip.dataset.preset === active?.key);
     };
     studio.on("paint", paintChips);
+    studio.on("panel", paintChips);
     paintChips();
     return section;
   }
@@ -72,6 +74,7 @@
     list.append(rows.add({ control: table.controls.get("mask_feather"), name: "mask_feather" }).el);
     section.addEventListener("click", onMaskClick);
     const show = () => {
+      if (state.panel !== "regions") return;
       one("[data-action=paint]", section).setAttribute("aria-pressed", studio.mask.tool() === "paint");
       one("[data-action=erase]", section).setAttribute("aria-pressed", studio.mask.tool() === "erase");
       one("[data-action=clear-mask]", section).disabled = !studio.mask.current();
@@ -79,6 +82,7 @@
     };
     studio.on("paint", show);
     studio.on("mask", show);
+    studio.on("panel", show);
     show();
     return section;
   }

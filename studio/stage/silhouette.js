@@ -60,6 +60,7 @@
     const element = make(markup());
     const areas = all(".rgn", element);
     const paint = () => {
+      if (studio.state.panel !== "regions") return;
       for (const item of areas) {
         const weight = store.get(item.dataset.region);
         item.style.setProperty("--w", weight);
@@ -76,6 +77,7 @@
       choose(event.target.closest(".rgn"), event.altKey);
     });
     studio.on("paint", paint);
+    studio.on("panel", paint);
     paint();
     return element;
   }

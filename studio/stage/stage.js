@@ -1,7 +1,7 @@
 // The stage: toolbar, canvas, hold-to-compare, face crop or full photo, foot.
 (() => {
   const { state, store, transport, viewport, facemap, mask, toast } = studio;
-  const { make, one, all, escape, root } = studio.dom;
+  const { make, one, all, escape, setText, root } = studio.dom;
   let host = null;
   let canvas = null;
   let context = null;
@@ -44,7 +44,7 @@
       one(".board", host).style.setProperty("--ratio", (bitmap.width / bitmap.height).toFixed(5));
       viewport.refresh();
     }
-    one("[data-size]", host).textContent = `${bitmap.width} × ${bitmap.height} px`;
+    setText(one("[data-size]", host), `${bitmap.width} × ${bitmap.height} px`);
     context.drawImage(bitmap, 0, 0);
   }
 
@@ -153,9 +153,9 @@
   // ---- foot ----
   function paintFoot() {
     const limited = Object.keys(state.limits).length;
-    one("[data-edited]", host).textContent = store.editedControls().size;
+    setText(one("[data-edited]", host), store.editedControls().size);
     one(".bites", host).hidden = !limited;
-    one("[data-limited]", host).textContent = `${limited} limited`;
+    setText(one("[data-limited]", host), `${limited} limited`);
   }
 
   const ACTIONS = {

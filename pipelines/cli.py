@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from pipelines import checkpoints
 from pipelines.console import show_progress, write_json, write_table
@@ -49,6 +50,10 @@ def _parser() -> argparse.ArgumentParser:
     atlas = commands.add_parser("atlas", help="draw every dimension on a photo, with heat maps")
     _add_photo(atlas)
     atlas.set_defaults(run=_run_atlas)
+
+    sheet = commands.add_parser("sheet", help="draw poses, gazes and expressions of a photo on one sheet")
+    _add_photo(sheet)
+    sheet.set_defaults(run=_run_sheet)
 
     controls = commands.add_parser("controls", help="list every control")
     controls.add_argument("--json", action="store_true", help="one JSON object instead of a table")
@@ -101,7 +106,7 @@ def _read_edit(options: argparse.Namespace) -> Edit:
 
 
 def _run_edit(options: argparse.Namespace) -> None:
-    from pipelines.files import encode_picture, write_atomic
+    from pipelines.files import write_picture
     from pipelines.portrait.load import load_photo
     from pipelines.portrait.register import register
     from pipelines.render.still import render_still
@@ -110,20 +115,31 @@ def _run_edit(options: argparse.Namespace) -> None:
     _check_output(options.output)
     portrait = register(load_photo(options.photo), face_index=options.face)
     picture = render_still(portrait, edit, area=options.area, size=options.size)
-    write_atomic(options.output, encode_picture(picture, options.output.suffix))
+    write_picture(options.output, picture)
 
 
 def _run_atlas(options: argparse.Namespace) -> None:
     from pipelines.evaluation.atlas_sheet import render_atlas
-    from pipelines.files import encode_picture, write_atomic
+
+    _write_figure(options, render_atlas)
+
+
+def _run_sheet(options: argparse.Namespace) -> None:
+    from pipelines.evaluation.contact_sheet import render_sheet
+
+    _write_figure(options, render_sheet)
+
+
+def _write_figure(options: argparse.Namespace, draw: Callable[..., Any]) -> None:
+    """Register the photo, draw a figure of it with progress and write it."""
+    from pipelines.files import write_picture
     from pipelines.portrait.load import load_photo
     from pipelines.portrait.register import register
     from pipelines.render import choose_renderer
 
     _check_output(options.output)
     portrait = register(load_photo(options.photo), face_index=options.face)
-    sheet = render_atlas(portrait, choose_renderer(), progress=show_progress)
-    write_atomic(options.output, encode_picture(sheet, options.output.suffix))
+    write_picture(options.output, draw(portrait, choose_renderer(), progress=show_progress))
 
 
 def _check_output(output: Path) -> None:

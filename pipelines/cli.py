@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import get_args
 from typing import Any
 
 from pipelines import checkpoints
@@ -17,6 +18,7 @@ from pipelines.console import show_progress, write_json, write_table
 from pipelines.errors import StudioError
 from pipelines.motion.controls import CONTROLS, resolve
 from pipelines.motion.edit import Edit
+from pipelines.render.base import RendererName
 from pipelines.render.trt import commands as engines
 
 
@@ -45,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     edit.add_argument("--edit", type=Path, metavar="FILE", help="an edit file saved by the studio")
     edit.add_argument("--area", choices=("crop", "photo"), default="photo", help="what to write (default: photo)")
     edit.add_argument("--size", type=int, metavar="PX", help="side of the rendered face (default: as in the photo)")
+    edit.add_argument("--renderer", choices=get_args(RendererName), help="default: the best that draws live here")
     edit.set_defaults(run=_run_edit)
 
     atlas = commands.add_parser("atlas", help="draw every dimension on a photo, with heat maps")
@@ -109,10 +112,12 @@ def _run_edit(options: argparse.Namespace) -> None:
     from pipelines.files import write_picture
     from pipelines.portrait.load import load_photo
     from pipelines.portrait.register import register
+    from pipelines.render import choose_renderer
     from pipelines.render.still import render_still
 
     edit = _read_edit(options)
     _check_output(options.output)
+    renderer = choose_renderer(options.renderer)
     portrait = register(load_photo(options.photo), face_index=options.face)
     picture = render_still(portrait, edit, area=options.area, size=options.size)
     write_picture(options.output, picture)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from pipelines.motion.space import Motion
 from pipelines.portrait.types import Portrait
 
 Frame = NDArray[np.uint8]
+RendererName = Literal["mesh", "neural"]
 
 
 class Renderer(Protocol):
@@ -33,8 +34,12 @@ class Renderer(Protocol):
         ...
 
 
-def choose_renderer() -> Renderer:
-    """The renderer this machine can run, with the reason why."""
-    from pipelines.render.mesh.renderer import MeshRenderer
+def choose_renderer(asked: RendererName | None = None) -> Renderer:
+    """The best live renderer of this machine with the reason why, or the one asked for.
 
-    return MeshRenderer(reason="No neural checkpoints are installed, so the embedded mesh renderer draws on the CPU.")
+    Raises:
+        StudioError: the neural renderer was asked for but weights are missing or bad.
+    """
+    from pipelines.render.choice import choose
+
+    return choose(asked).renderer

@@ -110,6 +110,11 @@ class NeuralRenderer:
         """Wall-clock milliseconds of the last frame."""
         self._lock = threading.Lock()
 
+    @property
+    def device(self) -> str:
+        """What computes, for the page."""
+        return self.backend.title.removeprefix(f"{self.name}, ")
+
     def prepare(self, portrait: Portrait, *, size: int = CROP_SIZE) -> NeuralHandle:
         """Appearance features and source motion of the portrait; about a second on a CPU."""
         image = network_image(portrait.image, self.backend.image_size)

@@ -46,6 +46,11 @@ class NeuralChoice:
     cost: str | None = None
     """What the action costs, such as "522 MB to download"."""
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether stills can be drawn, at least."""
+        return self.action != "fetch"
+
 
 def survey(folder: Path | None = None) -> NeuralChoice | None:
     """What is missing before any neural renderer can be loaded; None when the weights are here. Reads no weights."""

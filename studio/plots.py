@@ -1,4 +1,4 @@
-"""The 63 values of an edit against what real faces do, as a plotly figure."""
+"""The 63 values of an edit against real faces, as a plotly figure; its colours are in studio/stage/native.css."""
 
 from __future__ import annotations
 
@@ -13,11 +13,6 @@ from pipelines.motion.edit import Edit, HasSource, apply_edit
 if TYPE_CHECKING:
     from plotly.graph_objects import Figure
 
-EDITED = "#58b0ea"
-BAND = "rgba(127,140,152,0.55)"
-INK = "#8f98a2"
-"""Mid grey: readable on the dark and on the light ground."""
-GRID = "rgba(127,140,152,0.25)"
 ROW_PX = 14
 MILLI = 1e3
 
@@ -53,15 +48,15 @@ def values_figure(change: NDArray[np.float32]) -> Figure:
         x=highs - lows,
         base=lows,
         orientation="h",
-        marker_color=BAND,
         width=0.55,
-        hovertemplate="%{y}<br>real faces %{base:.1f} to %{x:.1f}<extra></extra>",
+        customdata=np.stack([lows, highs], 1),
+        hovertemplate="%{y}<br>real faces %{customdata[0]:.1f} to %{customdata[1]:.1f}<extra></extra>",
     )
     figure.add_scatter(
         y=names,
         x=values,
         mode="markers",
-        marker={"color": EDITED, "size": 7},
+        marker={"size": 7},
         hovertemplate="%{y}<br>%{x:.1f} ×10⁻³<extra></extra>",
     )
     figure.update_layout(**_layout(len(controls)))
@@ -69,15 +64,14 @@ def values_figure(change: NDArray[np.float32]) -> Figure:
 
 
 def _layout(rows: int) -> dict[str, Any]:
-    axis = {"gridcolor": GRID, "zerolinecolor": INK, "linecolor": GRID}
     return {
         "height": 40 + ROW_PX * rows,
         "margin": {"l": 4, "r": 8, "t": 4, "b": 24},
         "paper_bgcolor": "rgba(0,0,0,0)",
         "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "IBM Plex Sans, system-ui, sans-serif", "size": 11, "color": INK},
-        "xaxis": {"title": None, "ticksuffix": "", **axis},
-        "yaxis": {"range": [rows - 0.4, -0.6], "automargin": True, "tickfont": {"size": 10}, **axis},
+        "font": {"family": "IBM Plex Sans, system-ui, sans-serif", "size": 11},
+        "xaxis": {"title": None, "ticksuffix": ""},
+        "yaxis": {"range": [rows - 0.4, -0.6], "automargin": True, "tickfont": {"size": 10}},
         "showlegend": False,
         "barmode": "overlay",
         "hovermode": "closest",

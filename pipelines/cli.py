@@ -10,8 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import get_args
-from typing import Any
+from typing import Any, get_args
 
 from pipelines import checkpoints
 from pipelines.console import show_progress, write_json, write_table
@@ -119,7 +118,7 @@ def _run_edit(options: argparse.Namespace) -> None:
     _check_output(options.output)
     renderer = choose_renderer(options.renderer)
     portrait = register(load_photo(options.photo), face_index=options.face)
-    picture = render_still(portrait, edit, area=options.area, size=options.size)
+    picture = render_still(portrait, edit, area=options.area, size=options.size, renderer=renderer)
     write_picture(options.output, picture)
 
 

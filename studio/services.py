@@ -20,13 +20,14 @@ log = logging.getLogger(__name__)
 
 RENDER_THREADS = 2
 START_SECS = 120.0
+SWEEP_SECS = 60.0
 WARM_EDIT = {"yaw_deg": 6.0, "smile": 0.5, "jaw_open": 0.4, "blink": 0.5, "gaze_x_deg": 6.0}
 """Touches every layer of the renderer, so that its compiled kernels are loaded before the first visitor drags."""
 
 
 @dataclass(frozen=True)
 class Services:
-    """One per server. `start()` gets the renderer ready in the background."""
+    """One per server. `start()` gets the renderer ready in the background and keeps the store tidy."""
 
     store: SessionStore = field(default_factory=SessionStore)
     outbox: Outbox = field(default_factory=Outbox)
@@ -34,11 +35,18 @@ class Services:
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(RENDER_THREADS, "render"))
     _chosen: threading.Event = field(default_factory=threading.Event)
     _ready: threading.Event = field(default_factory=threading.Event)
+    _stopped: threading.Event = field(default_factory=threading.Event)
     _prepared: dict[str, Renderer] = field(default_factory=dict)
 
     def start(self) -> None:
         """Choose the renderer, load its kernels and register the first example, in a thread of its own."""
         threading.Thread(target=self._prepare, name="prepare", daemon=True).start()
+        threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+
+    def _sweep(self) -> None:
+        """Photos of visitors who left go even when nobody else comes."""
+        while not self._stopped.wait(SWEEP_SECS):
+            self.store.trim()
 
     def _prepare(self) -> None:
         try:
@@ -57,6 +65,7 @@ class Services:
 
     def shut(self) -> None:
         """End all sessions and remove every file written for visitors."""
+        self._stopped.set()
         self.store.shut()
         self.outbox.shut()
 

@@ -56,6 +56,8 @@ BROW_RIGHT = _ids(70, 63, 105, 66, 107, 55, 65, 52, 53, 46)
 BROW_LEFT = _ids(300, 293, 334, 296, 336, 285, 295, 282, 283, 276)
 """(10,) the same order as `BROW_RIGHT`, mirrored."""
 BROWS = (BROW_RIGHT, BROW_LEFT)
+BROW_INNER = (4, 5)
+"""Entries of a brow ring at its nose end: upper edge, lower edge."""
 
 NOSE = _ids(168, 351, 419, 248, 456, 420, 360, 278, 294, 327, 326, 2, 97, 98, 64, 48, 131, 198, 236, 3, 196, 122)
 """(22,) outline of the nose from the bridge around the wings; entry 11 is its base."""

@@ -74,12 +74,13 @@ def test_inert_dims_act_around_their_keypoint(control: Control) -> None:
 
 @pytest.mark.parametrize(
     ("key", "step"),
-    [("smile", 0.005), ("jaw_open", 0.005), ("blink", 0.005), ("yaw_deg", 0.01), ("pitch_deg", 0.01), ("dim_45", 0.1)],
+    [("smile", 0.005), ("jaw_open", 0.0035), ("blink", 0.005), ("yaw_deg", 0.01), ("pitch_deg", 0.01), ("dim_45", 0.1)],
 )
 @pytest.mark.parametrize("start", [0.0, 0.4])
 def test_small_steps_make_small_changes(key: str, step: float, start: float) -> None:
     first = render("astronaut", **{key: start})
     change = np.abs(first.astype(int) - render("astronaut", **{key: start + step})).max(2)
+    # the jaw's row is the longest: 0.0035 of it moves the lips 0.1 px, as far as 0.005 of the others
     # a smile overlaps the skin at the corners of the mouth: there single pixels may change their triangle
     assert (change > 8).sum() <= 3
 

@@ -74,7 +74,14 @@ def test_inert_dims_act_around_their_keypoint(control: Control) -> None:
 
 @pytest.mark.parametrize(
     ("key", "step"),
-    [("smile", 0.005), ("jaw_open", 0.0035), ("blink", 0.005), ("yaw_deg", 0.01), ("pitch_deg", 0.01), ("dim_45", 0.1)],
+    [
+        ("smile", 0.005),
+        ("jaw_open", 0.0035),
+        ("blink", 0.005),
+        ("yaw_deg", 0.01),
+        ("pitch_deg", 0.01),
+        ("dim_45", 0.1),
+    ],
 )
 @pytest.mark.parametrize("start", [0.0, 0.4])
 def test_small_steps_make_small_changes(key: str, step: float, start: float) -> None:

@@ -17,7 +17,7 @@ from studio.live import server_function
 from studio.newest import NewestWins
 from studio.services import Services
 from studio.session import Session
-from tests.studio.wire import decode, message, read, vector
+from tests.studio.wire import complete, decode, message, read, vector
 
 
 def url(name: str, session: Session, **query: str) -> str:
@@ -53,7 +53,7 @@ def test_the_three_ways_give_the_same_frame(client: TestClient, session: Session
         socket.send_bytes(sent)
         by_socket = read(socket.receive_bytes())
     by_post = read(client.post(url("frame", session), content=sent).content)
-    by_function = asyncio.run(server_function(services)([session.token, base64.b64encode(sent).decode()]))
+    by_function = complete(server_function(services)([session.token, base64.b64encode(sent).decode()]))
     for other in (by_post, read(base64.b64decode(by_function))):
         assert other.seq == 5 and np.array_equal(other.picture, by_socket.picture)
 
@@ -246,7 +246,7 @@ def test_overtaken_requests_get_the_newest_answer_and_only_one_runs_at_a_time() 
         await asyncio.sleep(0)
         return await asyncio.gather(first, *(newest.ask(i) for i in range(1, 9)))
 
-    answers = asyncio.run(ask_all())
+    answers = complete(ask_all())
     assert answers[0] == 0 and answers[1:] == [8] * 8
     assert seen == [0, 8]
 
@@ -263,7 +263,7 @@ def test_a_failure_reaches_those_who_wait_and_work_goes_on() -> None:
             await newest.ask(-1)
         return await newest.ask(3)
 
-    assert asyncio.run(run()) == 3
+    assert complete(run()) == 3
 
 
 def test_waiting_is_bounded() -> None:
@@ -275,7 +275,7 @@ def test_waiting_is_bounded() -> None:
         newest: NewestWins[int, int] = NewestWins(work)
         return await asyncio.gather(*(newest.ask(i) for i in range(40)), return_exceptions=True)
 
-    refused = [answer for answer in asyncio.run(run()) if isinstance(answer, StudioError)]
+    refused = [answer for answer in complete(run()) if isinstance(answer, StudioError)]
     assert len(refused) >= 20
 
 

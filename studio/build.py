@@ -35,7 +35,7 @@ def build_page(services: Services) -> gr.Blocks:
     ) as page:
         token = gr.State(None)
         with gr.Column(elem_id="studio"):
-            part("bar", data=page_data(services.chosen_renderer))
+            part("bar", data=page_data(services.choice))
             stage = part("stage", events=STAGE_EVENTS, server_functions=[server_function(services)])
             part("rail")
             wiring = Wiring(services=services, stage=stage, token=token)

@@ -62,6 +62,7 @@ class Drawing:
     """What one portrait needs on the stage. Not for two threads at once."""
 
     portrait: Portrait
+    renderer: Renderer
     handle: Any
     face: Frame
     """(512, 512, 3) RGB buffer of the newest frame."""
@@ -80,6 +81,7 @@ class Drawing:
         paster = Paster.prepare(shrink_photo(portrait), size=CROP_SIZE)
         return cls(
             portrait=portrait,
+            renderer=renderer,
             handle=renderer.prepare(portrait, size=CROP_SIZE),
             face=np.empty(shape, np.uint8),
             bgr=np.empty(shape, np.uint8),
@@ -87,14 +89,14 @@ class Drawing:
             pasted=paster.photo.copy(),
         )
 
-    def draw(self, edit: Edit, renderer: Renderer, *, view: str) -> tuple[dict[str, Any], bytes]:
+    def draw(self, edit: Edit, *, view: str) -> tuple[dict[str, Any], bytes]:
         """(header, JPEG) of one edit.
 
         Header: `ms` of rendering, number of `edited` slots, `limits` {slot: [asked, given]}, `size` [width, height].
         """
         start = time.perf_counter()
         resolved = resolve_edit(self.portrait, self.portrait.motion, edit)
-        face = renderer.render(self.handle, resolved.motion, out=self.face)
+        face = self.renderer.render(self.handle, resolved.motion, out=self.face)
         if edit.mask is not None and edit.value("mask_enabled"):
             keep_outside(face, self.portrait.image, self._soft_mask(edit.mask, edit.value("mask_feather")))
         picture = self.paster.paste(face, out=self.pasted) if view == "photo" else face

@@ -20,12 +20,13 @@ from pipelines.portrait import topology
 from pipelines.portrait.crop import invert, scale_of, transform
 from pipelines.portrait.register import keypoints_in_crop
 from pipelines.portrait.types import CROP_SIZE, Portrait
-from pipelines.render.base import Renderer
+from pipelines.render.choice import VARIABLE, Choice
 from studio.examples import EXAMPLES
 from studio.live import ROUTES
 from studio.session import Session
 
 VERSION = 1
+AFTERWARDS = "Restart the studio afterwards."
 
 PANELS: tuple[tuple[str, str, str], ...] = (
     ("portrait", "Portrait", "The photo you edit and what was measured on it"),
@@ -61,7 +62,7 @@ class Message:
 
 
 # ---- fixed per server ----
-def page_data(renderer: Renderer) -> dict[str, Any]:
+def page_data(choice: Choice) -> dict[str, Any]:
     """Everything the page needs to know of the tables; the `data` prop of the bar part."""
     return {
         "slots": [_slot(slot, partner) for slot, partner in zip(SLOTS, _mirror_partners(), strict=True)],
@@ -79,15 +80,40 @@ def page_data(renderer: Renderer) -> dict[str, Any]:
         ],
         "panels": [{"key": key, "label": label, "help": text} for key, label, text in PANELS],
         "examples": [{"key": e.key, "label": e.label, "credit": e.credit} for e in EXAMPLES],
-        "renderer": {
-            "name": renderer.name,
-            "device": getattr(renderer, "device", "CPU"),
-            "ms": None,
-            "reason": renderer.reason,
-        },
+        "renderer": renderer_data(choice),
         "routes": dict(ROUTES),
         "version": VERSION,
     }
+
+
+def renderer_data(choice: Choice) -> dict[str, Any]:
+    """Which renderer draws, why, and how to get the other one (see `other_renderer`)."""
+    renderer = choice.renderer
+    return {
+        "name": renderer.name,
+        "device": getattr(renderer, "device", "CPU"),
+        "ms": None,
+        "reason": renderer.reason,
+        "fallback": choice.fallback,
+        "other": other_renderer(choice),
+    }
+
+
+def other_renderer(choice: Choice) -> dict[str, str]:
+    """The renderer that does not draw: `name`, `text`, and where it takes a command, `command` and `cost`."""
+    neural = choice.neural
+    if neural.renderer is None or choice.renderer is not neural.renderer:
+        other = {"name": "Neural renderer", "text": neural.reason}
+        if neural.has_weights:
+            other["text"] += " The button is in the Export panel."
+    elif neural.command is not None:
+        other = {"name": "TensorRT", "text": neural.reason}
+    else:
+        text, command = "It draws without a GPU, also where weights are here.", f"{VARIABLE}=mesh python app.py"
+        return {"name": "Mesh renderer", "text": text, "command": command, "cost": "No download"}
+    if neural.command is None or neural.cost is None:
+        return other
+    return {**other, "command": neural.command, "cost": f"{neural.cost}. {AFTERWARDS}"}
 
 
 def _mirror_partners() -> list[tuple[str, float]]:
@@ -137,12 +163,20 @@ def _control(control: Control) -> dict[str, Any]:
 
 
 # ---- changes with the portrait ----
-def stage_value(session: Session, *, message: Message | None = None, edit: Edit | None = None, label: str = "") -> str:
+def stage_value(
+    session: Session,
+    *,
+    message: Message | None = None,
+    edit: Edit | None = None,
+    label: str = "",
+    renderer: dict[str, Any] | None = None,
+) -> str:
     """JSON of the stage part's value: what is on the stage, and what the page has to change.
 
     Args:
         edit: values the page takes over; None keeps the page's own.
         label: name of that change in the page's history.
+        renderer: `renderer_data` where the page may hold an older one.
     """
     value: dict[str, Any] = {
         "token": session.token,
@@ -151,6 +185,8 @@ def stage_value(session: Session, *, message: Message | None = None, edit: Edit 
         "label": label,
         "mask": session.document.edit.mask is not None,
     }
+    if renderer is not None:
+        value["renderer"] = renderer
     if message is not None:
         # the id lets the page tell the same sentence said twice from a value it has read already
         value["message"] = {**asdict(message), "id": secrets.token_hex(4)}

@@ -5,15 +5,17 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
+from pipelines.render.choice import Choice, choose, fall_back
 from studio.examples import FIRST, ExampleShelf
 from studio.frames import Drawing
+from studio.neural import NeuralDesk
 from studio.session import Outbox, Session, SessionStore
 
 log = logging.getLogger(__name__)
@@ -36,7 +38,8 @@ class Services:
     _chosen: threading.Event = field(default_factory=threading.Event)
     _ready: threading.Event = field(default_factory=threading.Event)
     _stopped: threading.Event = field(default_factory=threading.Event)
-    _prepared: dict[str, Renderer] = field(default_factory=dict)
+    neural: NeuralDesk = field(default_factory=NeuralDesk)
+    _prepared: dict[str, Choice] = field(default_factory=dict)
 
     def start(self) -> None:
         """Choose the renderer, load its kernels and register the first example, in a thread of its own."""
@@ -50,18 +53,33 @@ class Services:
 
     def _prepare(self) -> None:
         try:
-            from pipelines.render import choose_renderer
-
-            renderer = self._prepared["renderer"] = choose_renderer()
-            self._chosen.set()
-            drawing = Drawing.of(self.examples.portrait(FIRST.key), renderer)
-            drawing.draw(Edit.of(WARM_EDIT), renderer, view="crop")
+            choice = choose()
+            try:
+                self._take(choice)
+            except Exception as error:
+                if not choice.neural.live:
+                    raise
+                log.exception("the neural renderer could not draw")
+                self._take(fall_back(error))
         except Exception:
             log.exception("the renderer could not be prepared")
             self._prepared.clear()
         finally:
             self._chosen.set()
             self._ready.set()
+
+    def _take(self, choice: Choice) -> None:
+        """Draw with this renderer from now on, and warm it up."""
+        self.neural.know(choice.neural)
+        self._prepared["choice"] = choice
+        self._chosen.set()
+        Drawing.of(self.examples.portrait(FIRST.key), choice.renderer).draw(Edit.of(WARM_EDIT), view="crop")
+
+    def choose_again(self) -> Choice:
+        """Take a better renderer that has become possible."""
+        choice = choose()
+        self._take(choice)
+        return choice
 
     def shut(self) -> None:
         """End all sessions and remove every file written for visitors."""
@@ -81,20 +99,23 @@ class Services:
             StudioError: it could not be prepared, or not in time.
         """
         self._ready.wait(START_SECS)
-        return self.chosen_renderer
+        return self._taken().renderer
 
     @property
-    def chosen_renderer(self) -> Renderer:
-        """The renderer, perhaps before its kernels are loaded: good for its name, slow for a first frame.
+    def choice(self) -> Choice:
+        """The renderer, perhaps before its kernels are loaded, and what the neural one can do by now.
 
         Raises:
             StudioError: it could not be prepared.
         """
+        return replace(self._taken(), neural=self.neural.offer())
+
+    def _taken(self) -> Choice:
         self._chosen.wait(START_SECS)
-        renderer = self._prepared.get("renderer")
-        if renderer is None:
+        choice = self._prepared.get("choice")
+        if choice is None:
             raise StudioError("The renderer could not be prepared; the server's log says why.")
-        return renderer
+        return choice
 
     def read_photo(self, path: str, *, face_index: int = 0) -> Portrait:
         """A photo file as a portrait.
@@ -120,7 +141,7 @@ class Services:
             StudioError: no portrait is open.
         """
         with session.drawing_lock:
-            return self._drawing(session).draw(edit, self.renderer, view=session.view)
+            return self._drawing(session).draw(edit, view=session.view)
 
     def source_jpeg(self, session: Session, *, view: str) -> bytes:
         """JPEG of the unedited picture.
@@ -144,7 +165,8 @@ class Services:
         portrait, drawing = session.portrait, session.drawing
         if portrait is None:
             raise StudioError("No portrait is open; choose a photo or an example in the Portrait panel.")
-        if drawing is None or drawing.portrait is not portrait:
-            drawing = session.drawing = Drawing.of(portrait, self.renderer)
+        renderer = self.renderer
+        if drawing is None or drawing.portrait is not portrait or drawing.renderer is not renderer:
+            drawing = session.drawing = Drawing.of(portrait, renderer)
             self.store.trim()
         return drawing

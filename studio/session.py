@@ -38,6 +38,8 @@ class Session:
         self.last_seen = 0.0
         self.sockets = 0
         """Open live connections."""
+        self.stopped = threading.Event()
+        """Set when the visitor cancels a neural still or an engine build, or leaves."""
         # the folder's name shows in download addresses, so it must not be the token
         self._folder = root / secrets.token_hex(12)
 
@@ -54,7 +56,8 @@ class Session:
         self.document = self.document.with_portrait(name, example=example)
 
     def close(self) -> None:
-        """Forget the photo and remove the exported files."""
+        """Forget the photo, stop what is on its way and remove the exported files."""
+        self.stopped.set()
         self.portrait = None
         self.drawing = None
         shutil.rmtree(self._folder, ignore_errors=True)

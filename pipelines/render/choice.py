@@ -45,17 +45,22 @@ def choose(asked: RendererName | None = None, *, folder: Path | None = None) -> 
     if asked == "mesh" or os.environ.get(VARIABLE) == "mesh":
         return Choice(_mesh("It was asked for."), neural)
     if not neural.has_weights:
-        return Choice(_mesh(f"It runs on any CPU and needs no weights. {neural.reason}"), neural)
+        return Choice(_mesh("It draws on any CPU; the neural renderer has no weights here."), neural)
     if not may_have_gpu():
         return Choice(_mesh("It draws live on the CPU; the neural renderer needs a GPU for that."), neural)
     try:
         neural = choose_neural(folder)
     except (StudioError, RuntimeError) as error:
-        cause = str(error).partition("\n")[0]
-        return Choice(_mesh(f"The neural renderer does not start here: {cause}"), neural, fallback=True)
+        return fall_back(error, folder=folder)
     if neural.renderer is None or not neural.live:
         return Choice(_mesh(f"The neural renderer is too slow to edit with here: {neural.reason}"), neural)
     return Choice(neural.renderer, neural)
+
+
+def fall_back(error: Exception, *, folder: Path | None = None) -> Choice:
+    """The mesh renderer in place of a neural one that failed, saying so."""
+    cause = str(error).partition("\n")[0]
+    return Choice(_mesh(f"The neural renderer does not start here: {cause}"), look(folder), fallback=True)
 
 
 def look(folder: Path | None = None) -> NeuralChoice:

@@ -11,6 +11,7 @@ import gradio as gr
 from studio.events import Wiring
 from studio.export import SIZES, PictureOrder, read_edit_file, write_atlas, write_edit, write_picture
 from studio.page import stage_value
+from studio.panels.neural import build_neural_section
 from studio.services import Services
 from studio.session import Session
 from studio.stage.part import heading
@@ -29,6 +30,7 @@ def build_export_panel(wiring: Wiring) -> None:
         size = gr.Radio(SIZE_CHOICES, value=AS_IN_PHOTO, label="Size", visible=False)
         format = gr.Radio(FORMAT_CHOICES, value="png", label="Format")
         export = gr.Button("Export picture", variant="primary", elem_id="st-export-picture")
+    build_neural_section(wiring, [area, format, size])
     with gr.Column(elem_classes=["st-native", "for-export"]):
         heading("Edit file", "values and painted mask, without the photo")
         with gr.Row():

@@ -12,7 +12,7 @@ import gradio as gr
 from pipelines.errors import StudioError
 from studio.events import Wiring, event_value, sentence
 from studio.examples import FIRST
-from studio.page import Message, stage_value
+from studio.page import Message, renderer_data, stage_value
 from studio.panels.photo_input import photo_input
 from studio.services import Services
 from studio.session import Session
@@ -61,17 +61,18 @@ def open_session(services: Services, example: str | None) -> Iterator[tuple[str 
     session = services.store.open()
     if not services.is_ready:
         yield stage_value(session, message=Message("Preparing the renderer", kind="busy")), session.token
-    message = None
+    message = renderer = None
     try:
         wanted = services.examples.find(example or FIRST.key)
     except StudioError as error:
         message, wanted = Message(str(error)), FIRST
     try:
         _ = services.renderer
+        renderer = renderer_data(services.choice)
         _show_example(services, session, wanted.key)
     except Exception as error:
         message = Message(sentence(error))
-    yield stage_value(session, message=message), session.token
+    yield stage_value(session, message=message, renderer=renderer), session.token
 
 
 def _open_photo(services: Services, session: Session, path: str) -> tuple[str, None]:

@@ -175,6 +175,7 @@
   studio.on("history", () => bar && paintHistory());
   studio.on("portrait", () => bar && paintPortrait());
   studio.on("connection", () => bar && paintBadge());
+  studio.on("renderer", () => bar && paintBadge());
   studio.on("panel", () => rail && paintRail());
   studio.on("paint", () => rail && paintDots());
 

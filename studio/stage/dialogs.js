@@ -64,10 +64,16 @@
     ]);
   }
 
+  function otherRenderer({ name, text, command, cost }) {
+    const how = command ? `<code class="command">${escape(command)}</code><p>${escape(cost)}</p>` : "";
+    return `<section><h3>${escape(name)}</h3><p>${escape(text)}</p>${how}</section>`;
+  }
+
   function toggleRenderer(button) {
     if (closePopover()) return;
-    const popover = make(`<div class="popover" role="dialog" aria-label="Renderer"><h3>${escape(state.data.renderer.name)} renderer</h3>
-      <p>${escape(state.data.renderer.reason)}</p><dl class="facts">${rendererFacts()}</dl></div>`);
+    const { renderer } = state.data;
+    const popover = make(`<div class="popover" role="dialog" aria-label="Renderer"><h3>${escape(renderer.name)} renderer</h3>
+      <p>${escape(renderer.reason)}</p><dl class="facts">${rendererFacts()}</dl>${otherRenderer(renderer.other)}</div>`);
     button.closest(".bar").append(popover);
     button.setAttribute("aria-expanded", "true");
     const timer = setInterval(() => {

@@ -24,6 +24,10 @@
     else if (value.portrait === null && state.portrait === null) studio.emit("portrait");
     if (value.edit) replaceEdit(value.edit, value.label || "Open an edit");
     if (value.mask !== undefined) studio.mask.sync(Boolean(value.mask));
+    if (value.renderer) {
+      state.data.renderer = value.renderer;
+      studio.emit("renderer");
+    }
     if (value.message) say(value.message);
     openShared(value);
     transport.request();

@@ -28,7 +28,7 @@ from studio.stage.bundle import FOLDER, page_head
 
 @pytest.fixture(scope="module")
 def data(_warm: Services) -> dict:
-    return json.loads(json.dumps(page_data(_warm.renderer), allow_nan=False))
+    return json.loads(json.dumps(page_data(_warm.choice), allow_nan=False))
 
 
 def test_slots_and_controls_are_the_table(data: dict) -> None:

@@ -105,7 +105,14 @@
     if (hot === index) placeTag(index);
   }
 
+  /** The outlines are those of the photo: they would mislead on a head that moved. */
+  function fadeOutlines() {
+    const isMoved = table.ofPanel("head", "pose").some(({ key }) => store.isEdited(key));
+    svg?.classList.toggle("head-moved", isMoved);
+  }
+
   function paint(slots) {
+    fadeOutlines();
     points.forEach(({ dims }, index) => dims.some((key) => slots.has(key)) && move(index));
   }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pipelines.files import write_atomic
 from pipelines.motion.space import Motion
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
-from pipelines.render.choice import look
+from pipelines.render.choice import STILLS, look
 from pipelines.render.neural import Cancelled, NeuralRenderer, Progress
 from pipelines.render.neural_choice import NeuralChoice, choose_neural
 from pipelines.render.trt.apart import build_apart
@@ -44,7 +45,10 @@ class NeuralDesk:
 
     def offer(self) -> NeuralChoice:
         """What can be done now; looks for the weight files again, so that fetched ones count at once."""
-        return self._loaded or look(self._folder)
+        loaded = self._loaded
+        if loaded is None:
+            return look(self._folder)
+        return loaded if loaded.live else replace(loaded, reason=f"{STILLS} {loaded.reason}")
 
     def draw(self, session: Session, order: PictureOrder, *, progress: Progress) -> Path:
         """The visitor's picture by the neural renderer, in the session's folder.

@@ -14,7 +14,7 @@ from pipelines.render.trt.package import has_driver
 
 VARIABLE = "DITTO_RENDERER"
 """Set to "mesh", the neural renderer is left for stills."""
-STILLS_ONLY = NeuralChoice(None, False, "Its weights are here but no GPU is, so it draws stills, about 15 s each.")
+STILLS = "Its weights are here. It draws stills, on a CPU in about 15 s each."
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def fall_back(error: Exception, *, folder: Path | None = None) -> Choice:
 
 def look(folder: Path | None = None) -> NeuralChoice:
     """What can be said of the neural renderer without reading its weights."""
-    return survey(folder) or STILLS_ONLY
+    return survey(folder) or NeuralChoice(None, False, STILLS)
 
 
 def may_have_gpu() -> bool:

@@ -126,4 +126,4 @@ def _torch_choice(
     renderer = NeuralRenderer(backend, reason=reason)
     if action is None:
         return NeuralChoice(renderer, live, reason)
-    return NeuralChoice(renderer, live, reason, action, BUILD, "a few minutes, about 0.4 GB of disk")
+    return NeuralChoice(renderer, live, reason, action, BUILD, "A few minutes, about 0.4 GB of disk")

@@ -26,8 +26,8 @@ def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
         heading("Neural renderer", "LivePortrait's networks, area and format as above")
         with gr.Row():
             draw = gr.Button("Render this still with the neural renderer", interactive=False, size="md")
-            build = gr.Button("Build engines", visible=False, size="md")
-            cancel = gr.Button("Cancel", visible=False, size="md", elem_classes=["cancel"])
+            build = gr.Button("Build engines", visible=False, size="md", scale=0)
+            cancel = gr.Button("Cancel", visible=False, size="md", scale=0)
         note = gr.HTML(apply_default_css=False, elem_classes=["st-note"])
         picture = gr.Image(
             label="Neural still",

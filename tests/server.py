@@ -58,7 +58,7 @@ def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
 
 
 @pytest.fixture(scope="session")
-def server_url() -> Iterator[str]:
-    """Address of the session's studio."""
-    with running_server() as (url, _):
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of the session's studio, on a machine without neural weights."""
+    with running_server(DITTO_CHECKPOINTS=str(tmp_path_factory.mktemp("weights"))) as (url, _):
         yield url

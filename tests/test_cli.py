@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from pipelines.assets import PORTRAITS
+from pipelines.checkpoints.store import FOLDER_VARIABLE
 from pipelines.cli import main
 from pipelines.motion.controls import CONTROLS
 from pipelines.motion.edit import Edit
@@ -95,3 +96,13 @@ def test_a_photo_without_a_face_is_one_sentence(tmp_path: Path, capsys: pytest.C
     Image.new("RGB", (300, 300), "grey").save(photo)
     assert main(["atlas", str(photo), "-o", str(tmp_path / "out.png")]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_neural_renderer_without_weights_is_one_sentence_with_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "weights"))
+    assert main(["edit", str(PHOTO), "--renderer", "neural", "-o", str(tmp_path / "out.png")]) == 2
+    error = capsys.readouterr().err
+    assert "`python -m pipelines checkpoints fetch neural` (522 MB to download)" in error and error.count("\n") == 1
+    assert main(["edit", str(PHOTO), "--renderer", "mesh", "-o", str(tmp_path / "out.png")]) == 0

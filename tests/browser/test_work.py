@@ -273,6 +273,22 @@ def test_sheet_popover_and_escape(studio: Studio) -> None:
     assert studio.page.locator(".popover").count() == 0
 
 
+def test_badge_and_export_panel_say_how_to_get_the_neural_renderer(studio: Studio) -> None:
+    command = "python -m pipelines checkpoints fetch neural"
+    words = ("No neural weight files are on this machine.", command, "522 MB to download")
+    studio.page.locator(".badge").click()
+    popover = studio.page.locator(".popover").inner_text()
+    assert "Mesh renderer" in popover and "draws on any CPU" in popover
+    assert all(word in popover for word in words)
+    studio.page.keyboard.press("Escape")
+    studio.panel("export")
+    section = studio.page.locator("#st-neural")
+    section.get_by_text(command).wait_for()
+    assert section.get_by_role("button", name="Render this still with the neural renderer").is_disabled()
+    assert all(word in section.inner_text() for word in words)
+    assert section.get_by_role("button", name="Build engines").count() == 0
+
+
 def test_a_fast_drag_stays_cheap_and_its_last_value_arrives(studio: Studio) -> None:
     script = """async () => {
         const input = document.querySelector('.sl[data-key="jaw_open"] input[type=range]');

@@ -31,6 +31,8 @@ $(BIN)/python:
 
 $(READY): requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@# one picture with everything in motion compiles the renderer's kernels, so that the first start is a warm one
+	$(BIN)/python -m pipelines edit assets/portraits/mona_lisa.jpg --set yaw_deg=-8 --set jaw_open=0.5 --set blink=0.5 -o .venv/warm.png
 	@touch $@
 
 $(READY_DEV): requirements-dev.txt requirements.txt | $(BIN)/python

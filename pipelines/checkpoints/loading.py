@@ -51,8 +51,13 @@ def load_part(net: Net, network: str, path: Path, *, size: int | None = None) ->
     return net.eval().requires_grad_(False)
 
 
-def load_networks(folder: Path | None = None, *, progress: Progress | None = None) -> Networks:
+def load_networks(
+    folder: Path | None = None, *, transformer: bool = False, progress: Progress | None = None
+) -> Networks:
     """The rendering networks from whichever release lies in `folder` (default: `default_folder()`).
+
+    Args:
+        transformer: Ditto's motion transformer too.
 
     Raises:
         StudioError: a file is missing, with the command that fetches it and its size, or a file is bad.
@@ -64,6 +69,7 @@ def load_networks(folder: Path | None = None, *, progress: Progress | None = Non
             f"The neural renderer needs {len(missing)} more weight files ({said_size(missing)}): run"
             f" `python -m pipelines checkpoints fetch neural`, or put them in {folder}"
         )
+    transformer_path = _find_transformer(folder) if transformer else None
     networks = Networks.empty()
     for i, name in enumerate(RENDERING):
         if progress:
@@ -73,6 +79,8 @@ def load_networks(folder: Path | None = None, *, progress: Progress | None = Non
         load_part(getattr(networks, name), name, path, size=size)
         if name == "stitching":
             networks = _load_retargeting(networks, path)
+    if transformer_path is not None:
+        networks = replace(networks, transformer=load_transformer(transformer_path))
     if progress:
         progress(1.0, "networks loaded")
     return networks
@@ -116,6 +124,17 @@ def find_either(name: str, folder: Path) -> tuple[CheckpointFile, Path]:
         f"The file of {TITLES[name]} ({said_size((file,))}) is missing: run `python -m pipelines checkpoints fetch"
         f" {file.name}`, or put it in {folder}"
     )
+
+
+def _find_transformer(folder: Path) -> Path:
+    file = FILES["ditto/transformer"]
+    path = find(file, folder)
+    if path is None:
+        raise StudioError(
+            f"The file of {TITLES['transformer']} ({said_size((file,))}) is missing: run"
+            f" `python -m pipelines checkpoints fetch {file.name}`, or put it in {folder}"
+        )
+    return path
 
 
 def read_network(tensors: Mapping[str, Tensor]) -> str | None:

@@ -10,6 +10,7 @@ from torch import nn
 
 from pipelines.networks.appearance import AppearanceConfig, AppearanceExtractor
 from pipelines.networks.motion_extractor import MotionExtractor, MotionExtractorConfig
+from pipelines.networks.motion_transformer import MotionTransformer, TransformerConfig
 from pipelines.networks.seeded import seed_weights
 from pipelines.networks.spade import SpadeConfig, SpadeDecoder
 from pipelines.networks.stitching import EyeRetargeting, LipRetargeting, PerceptronConfig, Stitching
@@ -19,7 +20,8 @@ from pipelines.networks.warping import WarpingConfig, WarpingModule
 @dataclass(frozen=True)
 class Networks:
     """LivePortrait's networks, in eval mode, all on one device. The two retargeting networks may be missing:
-    Ditto's release has none."""
+    Ditto's release has none. Ditto's motion transformer comes along only where it was asked for: no picture needs
+    it."""
 
     appearance: AppearanceExtractor
     motion: MotionExtractor
@@ -28,10 +30,12 @@ class Networks:
     stitching: Stitching
     eye: EyeRetargeting | None = None
     lip: LipRetargeting | None = None
+    transformer: MotionTransformer | None = None
 
     @classmethod
-    def empty(cls, *, debug: bool = False) -> Networks:
-        """All seven networks with weights still to be loaded; `debug` gives the toy sizes."""
+    def empty(cls, *, debug: bool = False, transformer: bool = False) -> Networks:
+        """All seven networks with weights still to be loaded, and the transformer if asked; `debug` gives the toy
+        sizes."""
         return cls(
             appearance=AppearanceExtractor(AppearanceConfig.debug() if debug else None).eval(),
             motion=MotionExtractor(MotionExtractorConfig.debug() if debug else None).eval(),
@@ -40,12 +44,15 @@ class Networks:
             stitching=Stitching(PerceptronConfig.stitching(debug=debug)).eval(),
             eye=EyeRetargeting(PerceptronConfig.eye(debug=debug)).eval(),
             lip=LipRetargeting(PerceptronConfig.lip(debug=debug)).eval(),
+            transformer=(
+                MotionTransformer(TransformerConfig.debug() if debug else None).eval() if transformer else None
+            ),
         )
 
     @classmethod
-    def seeded(cls, seed: int = 0, *, debug: bool = False) -> Networks:
-        """All seven networks with reproducible random weights: for tests and for measuring."""
-        networks = cls.empty(debug=debug)
+    def seeded(cls, seed: int = 0, *, debug: bool = False, transformer: bool = False) -> Networks:
+        """As `empty`, with reproducible random weights: for tests and for measuring."""
+        networks = cls.empty(debug=debug, transformer=transformer)
         for net in networks.present().values():
             seed_weights(net, seed)
         return networks

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from pipelines.networks.bundle import Networks
+    from pipelines.networks.motion_transformer import TransformerConfig
 
 OPSET = 20
 Progress = Callable[[float, str], None]
@@ -35,7 +36,7 @@ Progress = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class GraphSpec:
-    """One graph: what goes in and out. Every tensor is float32 with batch 1."""
+    """One graph: what goes in and out, with batch 1. Every tensor is float32 but the inputs listed as int64."""
 
     name: str
     title: str
@@ -43,10 +44,12 @@ class GraphSpec:
     outputs: tuple[str, ...]
     mixed: bool = False
     """Whether its heavy parts may compute in half precision; the switch is written into the graph."""
+    integers: tuple[str, ...] = ()
+    """Inputs that are int64."""
 
 
 def graph_specs(networks: Networks) -> dict[str, GraphSpec]:
-    """The graphs these networks give: five for a renderer, two more where retargeting is there."""
+    """The graphs these networks give: four for a renderer, more where retargeting or the transformer is there."""
     f = networks.appearance.config
     image, kp = (1, 3, f.image_size, f.image_size), (1, N_KEYPOINTS, 3)
     volume = (1, f.volume_width, f.depth, f.volume_size, f.volume_size)
@@ -61,7 +64,21 @@ def graph_specs(networks: Networks) -> dict[str, GraphSpec]:
         if getattr(networks, name) is not None:
             inputs = {"kp_source": kp, "ratios": (1, count)}
             specs.append(GraphSpec(name, f"{name} retargeting", inputs, ("out",)))
+    if networks.transformer is not None:
+        specs.append(_transformer_spec(networks.transformer.config))
     return {spec.name: spec for spec in specs}
+
+
+def _transformer_spec(config: TransformerConfig) -> GraphSpec:
+    """One guided step of the diffusion; in single precision, for its errors add up over the steps."""
+    inputs = {
+        "x": (1, config.n_frames, config.motion_width),
+        "cond_frame": (1, config.motion_width),
+        "cond": (1, config.n_frames, config.cond_width),
+        "time_cond": (1,),
+    }
+    outputs = ("pred_noise", "x_start")
+    return GraphSpec("transformer", "motion transformer", inputs, outputs, integers=("time_cond",))
 
 
 def split_specs(networks: Networks) -> dict[str, GraphSpec]:
@@ -80,12 +97,15 @@ def graph_module(networks: Networks, name: str, *, half: bool = False, sampler: 
 
     Works on copies, so the networks given stay as they are.
     """
+    from pipelines.networks.diffusion_step import GuidedStep
     from pipelines.render.graph_modules import Apply, Decode, Render, Warp
 
     if name == "stitching":
         return Apply(copy.deepcopy(networks.stitching), "stitch")
     if name in ("eye", "lip"):
         return Apply(copy.deepcopy(getattr(networks, name)), "offsets")
+    if name == "transformer" and networks.transformer is not None:
+        return GuidedStep(copy.deepcopy(networks.transformer))
     if name in ("appearance", "motion"):
         return copy.deepcopy(getattr(networks, name))
     warping = copy.deepcopy(networks.warping).use_sampler(sampler) if name in ("render", "warping") else None
@@ -104,16 +124,21 @@ def graph_module(networks: Networks, name: str, *, half: bool = False, sampler: 
 
 
 def example_inputs(spec: GraphSpec) -> dict[str, Tensor]:
-    """Plausible inputs of a graph, the same every time: a picture, keypoints a little apart, small ratios."""
+    """Plausible inputs of a graph, the same every time: a picture, keypoints a little apart, small ratios,
+    motion halfway through the diffusion."""
     import torch
+
+    from pipelines.networks.diffusion_step import N_TIMES
 
     generator = torch.Generator().manual_seed(len(spec.name))
     inputs = {name: torch.rand(shape, generator=generator) for name, shape in spec.inputs.items()}
-    for name in ("kp_source", "feature_3d", "feature"):
+    for name in ("kp_source", "feature_3d", "feature", "x", "cond_frame", "cond"):
         if name in inputs:
             inputs[name] = (inputs[name] - 0.5) * 1.6
     if "kp_driving" in inputs:
         inputs["kp_driving"] = inputs["kp_source"] + 0.1 * (inputs["kp_driving"] - 0.5)
+    for name in spec.integers:
+        inputs[name] = torch.full(spec.inputs[name], N_TIMES // 2)
     return inputs
 
 

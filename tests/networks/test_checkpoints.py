@@ -108,6 +108,18 @@ def test_dittos_file_may_lack_retargeting(release: tuple[Path, Networks], monkey
     assert checkpoints.verify(FILES["ditto/stitching"], folder).state == "good"
 
 
+def test_transformer_is_loaded_where_asked(release: tuple[Path, Networks], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, _ = release
+    with pytest.raises(StudioError, match=r"the motion transformer \(191 MB\).*checkpoints fetch ditto/transformer"):
+        load_networks(folder, transformer=True)
+    lie_about_size(monkeypatch)
+    net = MotionTransformer()
+    saved(folder / FILES["ditto/transformer"].path, {"model_state_dict": net.state_dict()})
+    loaded = load_networks(folder, transformer=True).transformer
+    assert loaded is not None and load_networks(folder).transformer is None
+    torch.testing.assert_close(loaded.final_layer.weight, net.final_layer.weight.detach())
+
+
 def test_missing_files_name_command_and_cost(tmp_path: Path) -> None:
     with pytest.raises(StudioError, match=r"5 more weight files \(522 MB\).*checkpoints fetch neural"):
         load_networks(tmp_path)

@@ -15,7 +15,7 @@ from pipelines.networks.sampling import Sampler
 from pipelines.portrait.types import CROP_SIZE, FaceBox, Portrait
 from pipelines.render.export import export_graph, graph_specs, split_specs
 
-NETWORKS = Networks.seeded(debug=True)
+NETWORKS = Networks.seeded(debug=True, transformer=True)
 SPECS = {**graph_specs(NETWORKS), **split_specs(NETWORKS)}
 
 

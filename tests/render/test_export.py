@@ -69,6 +69,8 @@ def test_operators(name: str) -> None:
     for tensor, shape in zip(model.graph.input, SPECS[name].inputs.items(), strict=True):
         assert tensor.name == shape[0]
         assert tuple(dim.dim_value for dim in tensor.type.tensor_type.shape.dim) == shape[1]
+        kind = onnx.TensorProto.INT64 if shape[0] in SPECS[name].integers else onnx.TensorProto.FLOAT
+        assert tensor.type.tensor_type.elem_type == kind
     assert tuple(tensor.name for tensor in model.graph.output) == SPECS[name].outputs
 
 
@@ -113,6 +115,28 @@ def test_files_and_hash(tmp_path) -> None:
 
 def test_retargeting_is_optional() -> None:
     assert "eye" not in graph_specs(NETWORKS.without_retargeting())
+
+
+def test_transformer_comes_only_where_asked() -> None:
+    plain = Networks.seeded(debug=True)
+    assert "transformer" not in graph_specs(plain)
+    with pytest.raises(StudioError, match="`graph` should be one of appearance, motion"):
+        graph_module(plain, "transformer")
+
+
+@pytest.mark.parametrize("time", [0, 99, 999])
+def test_transformer_at_other_times(time: int) -> None:
+    """The time is an input, not a constant of the trace; the noise at time 0 is hundreds, so errors are relative."""
+    import onnxruntime
+
+    inputs = {**example_inputs(SPECS["transformer"]), "time_cond": torch.tensor([time])}
+    with torch.inference_mode():
+        expected = graph_module(NETWORKS, "transformer")(*inputs.values())
+    model = exported("transformer").SerializeToString()
+    session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
+    got = session.run(list(SPECS["transformer"].outputs), {key: value.numpy() for key, value in inputs.items()})
+    for value, wanted in zip(got, expected, strict=True):
+        np.testing.assert_allclose(np.asarray(value), wanted.numpy(), rtol=0, atol=1e-5 * float(wanted.abs().max()))
 
 
 def test_unknown_graph() -> None:

@@ -36,6 +36,7 @@ def add_commands(commands: Any) -> None:
             )
             action.add_argument("--random-weights", action="store_true", help="measure before any weights are here")
             action.add_argument("--single", action="store_true", help="single precision throughout")
+            action.add_argument("--transformer", action="store_true", help="Ditto's motion transformer too")
         if name in ("build", "check"):
             action.add_argument("--target", metavar="SM", help="build for another GPU, such as SM89 (tensorrt_rtx)")
         if name == "build":
@@ -64,10 +65,10 @@ def _networks(options: argparse.Namespace) -> Networks:
     from pipelines.networks.bundle import Networks
 
     if options.random_weights:
-        return Networks.seeded()
+        return Networks.seeded(transformer=options.transformer)
     from pipelines.checkpoints.loading import load_networks
 
-    return load_networks(options.weights, progress=show_progress)
+    return load_networks(options.weights, transformer=options.transformer, progress=show_progress)
 
 
 def _run_build(options: argparse.Namespace) -> None:

@@ -22,7 +22,10 @@ from pipelines.render.trt.package import Target, make_logger
 from pipelines.render.trt.runner import EngineRunner
 
 Progress = Callable[[float, str], None]
-_SOURCES = ("blocks", "sampling", "appearance", "motion_extractor", "warping", "spade", "stitching")
+_SOURCES = (
+    *("blocks", "sampling", "appearance", "motion_extractor", "warping", "spade", "stitching"),
+    *("motion_transformer", "diffusion_step"),
+)
 _PARTS = {"render": ("warping", "decoder")}
 """Networks inside a graph of another name."""
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipelines.render.export import GraphSpec
 
 REPEATS = 3
-ORDER = ("appearance", "motion", "warping", "decoder", "stitching", "eye", "lip")
+ORDER = ("appearance", "motion", "warping", "decoder", "stitching", "eye", "lip", "transformer")
 
 
 def bench_neural(
@@ -30,7 +30,7 @@ def bench_neural(
     from pipelines.networks.bundle import Networks
     from pipelines.render.export import graph_specs, split_specs
 
-    networks = Networks.seeded(debug=debug)
+    networks = Networks.seeded(debug=debug, transformer=True)
     specs = {**graph_specs(networks), **split_specs(networks)}
     return {f"Neural, {specs[name].title}": _bench_graph(networks, specs[name], repeats) for name in names}
 

@@ -2,8 +2,9 @@
 
 The measured Jacobian says what a face does when a dim moves in data, so it carries what merely happens together
 (a smile squints) and the noise of few identities. Here every dim is kept to its part of the face, made symmetric where
-its meaning is, and freed of lid and lip motion that explicit laws draw better. Dims without measured effect get a
-small local field at their keypoint, so that all 63 show where they sit.
+its meaning is, and freed of lid and lip motion that explicit laws draw better. An effect too small to see is drawn
+larger, in the direction that was measured. Dims that no face in the data moves get a small local field at their
+keypoint, and the dims of outline and neck one outside the landmarks, so that all 63 show where they sit.
 """
 
 from __future__ import annotations
@@ -36,12 +37,14 @@ SYMMETRY_TO_SNAP = 0.5
 PARTING_TO_KEEP = 0.01
 """Lip parting over the usual range of a dim, in head units, below which it is noise and removed."""
 EFFECT_TO_SHOW = 0.006
-"""Largest landmark effect of a dim over its usual range, head units (about 1 px in a 512 crop), below which the local
-field is added."""
-FIELD_LIVE, FIELD_INERT = 1.3, 14.0
-"""Head units per unit of expression in the middle of a local field. Live: half of what the keypoint itself moves
-(`pose_scale_ratio` of the atlas is 2.625), since neighbours share its job. Inert: the slider ends at 3e-3, and there
-the bump should be some pixels high."""
+"""Largest landmark effect of a live dim over its usual range, head units (about 1 px in a 512 crop), that it is
+enlarged to where less was measured."""
+MOST_GAIN = 12.0
+"""How much a measured effect is enlarged at most."""
+FIELD_OUTSIDE, FIELD_INERT = 1.3, 14.0
+"""Head units per unit of expression in the middle of a local field. Outside the face: half of what the keypoint itself
+moves (`pose_scale_ratio` of the atlas is 2.625), since neighbours share its job. Inert: the slider ends at 3e-3, and
+there the bump should be some pixels high."""
 KNIT = 2.2
 """Head units per unit of expression at the inner ends of the brows: the knit control's row draws each in by about 3 %
 of the eye distance. The data hold too few frowns to measure it; the direction is that of the published frown row."""
@@ -51,6 +54,17 @@ KNIT_DROP = 0.45
 TAIL = (0.05, 0.14)
 """Share of a dim's strongest effect below which it is none, and from which it is whole."""
 FIELD_SIGMA = 0.15
+OUTSIDE_SIGMA = 0.25
+OUTSIDE_RAMP = 0.25
+"""Share of the face's half axes over which a field outside the face sets in."""
+HALF_OF_REGION = {"mouth": 1.0, "jaw": 1.0, "cheeks": 1.0, "brows": 0.0, "eyes": 0.0, "gaze": 0.0}
+"""Share of the lower half of the face in what a dim of each region moves; the others go by their measured energy."""
+OUTSIDE_REGIONS = ("outline", "neck")
+FAINT_TURN_DEG = 1.0
+"""Turn of the eyes over the usual range of a dim from which they show what it does."""
+NECK_IN_HEAD = (0.0, 1.3)
+LID_REACH = 0.3
+"""Distance from the middle of the eye, in head units, at which the sideways dims of a lower lid fade out."""
 MIDLINE_WIDTH = 0.16
 EYEBALL_RADIUS_IN_HEAD = 0.135
 """12 mm."""
@@ -63,7 +77,7 @@ class MotionBasis:
     landmarks: Doubles
     """(63, 478, 3) displacement; lid margins move with their corners only, iris rows are zero."""
     local: tuple[int, ...]
-    """Dims that get a local field at their keypoint."""
+    """Dims that get a local field: the inert ones at their keypoint, those of outline and neck outside the face."""
     iris: Doubles
     """(63, 2, 2) eyeball rotation in degrees, [right, left] x [image right, up]."""
     left_share: Doubles
@@ -83,12 +97,14 @@ def motion_basis() -> MotionBasis:
     usual = _usual_range()
     _free_lids(jacobian)
     _free_lips(jacobian, usual)
-    live = set(atlas.dims_live.tolist())
-    inert = np.array([dim not in live for dim in range(N_EXP)])
+    inert = np.array([not dim.live for dim in DIMS])
     jacobian[inert] = 0.0
     effect = np.linalg.norm(jacobian[..., :2], axis=-1).max(-1) * usual
-    turns_eyes = np.abs(iris).max((1, 2)) * usual > 1.0
-    local = tuple(np.flatnonzero((effect < EFFECT_TO_SHOW) & ~turns_eyes).tolist())
+    faint = (effect < EFFECT_TO_SHOW) & (np.abs(iris).max((1, 2)) * usual < FAINT_TURN_DEG)
+    outside = np.array([dim.region in OUTSIDE_REGIONS for dim in DIMS])
+    enlarged = faint & ~inert & ~outside
+    jacobian[enlarged] *= np.clip(EFFECT_TO_SHOW / effect[enlarged], 1.0, MOST_GAIN)[:, None, None]
+    local = tuple(np.flatnonzero(inert | (faint & outside)).tolist())
     basis = MotionBasis(jacobian, local, iris, _left_share())
     for array in (basis.landmarks, basis.iris, basis.left_share):
         array.setflags(write=False)
@@ -98,25 +114,42 @@ def motion_basis() -> MotionBasis:
 def local_fields(vertices_in_head: Doubles, dims: tuple[int, ...]) -> Doubles:
     """(len(dims), V, 3) displacement per unit of expression: a Gaussian bump around each dim's keypoint.
 
-    Depth alone would not show in a frontal view, so a z dim also swells (towards the camera) or shrinks its
-    neighbourhood.
+    Inert dims act on the face; depth alone would not show in a frontal view, so a z dim also swells (towards the
+    camera) or shrinks its neighbourhood. Live dims act outside the face only: on it they do what was measured.
     """
-    atlas = load_atlas()
-    live = set(atlas.dims_live.tolist())
     fields = np.zeros((len(dims), *vertices_in_head.shape))
-    reach = canonical_in_head()[:, :2]
+    outside = _outside_face(vertices_in_head)
     for row, dim in enumerate(dims):
-        keypoint, axis = divmod(dim, N_EXP // N_KEYPOINTS)
-        centre = np.clip(atlas.kp_in_mesh[keypoint, :2], 1.15 * reach.min(0), 1.15 * reach.max(0))
-        offset = vertices_in_head[:, :2] - centre
-        bump = np.exp(-0.5 * (offset**2).sum(1) / FIELD_SIGMA**2)
-        height = FIELD_LIVE if dim in live else FIELD_INERT
+        on_face = not DIMS[dim].live
+        offset = vertices_in_head[:, :2] - _field_centre(dim)
+        sigma = FIELD_SIGMA if on_face else OUTSIDE_SIGMA
+        bump = np.exp(-0.5 * (offset**2).sum(1) / sigma**2)
+        bump *= FIELD_INERT if on_face else FIELD_OUTSIDE * outside
+        axis = dim % (N_EXP // N_KEYPOINTS)
         if axis < 2:
-            fields[row, :, axis] = height * bump
+            fields[row, :, axis] = bump
         else:
-            fields[row, :, 2] = height * bump
-            fields[row, :, :2] = -0.6 * height * bump[:, None] * offset / FIELD_SIGMA
+            fields[row, :, 2] = bump
+            fields[row, :, :2] = -0.6 * bump[:, None] * offset / sigma
     return fields
+
+
+def _field_centre(dim: int) -> Doubles:
+    """(2,) middle of a local field in the head frame."""
+    if DIMS[dim].live and DIMS[dim].region == "neck":
+        return np.array(NECK_IN_HEAD)
+    reach = canonical_in_head()[:, :2]
+    return np.clip(load_atlas().kp_in_mesh[DIMS[dim].keypoint, :2], 1.15 * reach.min(0), 1.15 * reach.max(0))
+
+
+def _outside_face(vertices_in_head: Doubles) -> Doubles:
+    """(V,) 0 on every landmark, rising to 1 outside the ellipse that holds them."""
+    reach = canonical_in_head()[:, :2]
+    middle, half = 0.5 * (reach.max(0) + reach.min(0)), 0.5 * np.ptp(reach, axis=0)
+    radius = np.linalg.norm((vertices_in_head[:, :2] - middle) / half, axis=1)
+    share = smoothstep((radius - 1.0) / OUTSIDE_RAMP)
+    share[:N_LANDMARKS] = 0.0
+    return share
 
 
 def _usual_range() -> Doubles:
@@ -155,7 +188,7 @@ def _symmetrised(jacobian: Doubles) -> Doubles:
 
 
 def _region_masks(jacobian: Doubles) -> Doubles:
-    """(63, 478) share of each dim's effect to keep: its own half of the face (upper or lower), its own eye."""
+    """(63, 478) share of each dim's effect to keep: its region's half of the face (upper or lower), its own eye."""
     atlas = load_atlas()
     canonical = canonical_in_head()
 
@@ -164,7 +197,8 @@ def _region_masks(jacobian: Doubles) -> Doubles:
         return (jacobian[:, rows, :2] ** 2).sum(-1).mean(1)
 
     lower, upper = energy("lips", "jaw", "cheeks"), energy("brows", "eyes", "iris")
-    share_lower = smoothstep((lower / (lower + upper + 1e-12) - 0.3) / 0.4)[:, None]
+    measured = smoothstep((lower / (lower + upper + 1e-12) - 0.3) / 0.4)
+    share_lower = np.array([HALF_OF_REGION.get(dim.region, measured[dim.index]) for dim in DIMS])[:, None]
     below = smoothstep((canonical[:, 1] + 0.05) / 0.28)
     above = 1.0 - smoothstep((canonical[:, 1] + 0.10) / 0.23)
     masks = share_lower * below + (1.0 - share_lower) * above
@@ -172,6 +206,10 @@ def _region_masks(jacobian: Doubles) -> Doubles:
     for dim in np.flatnonzero(partner != np.arange(N_EXP)):
         sign = -1.0 if DIMS[dim].side == SIDES[0] else 1.0
         masks[dim] *= smoothstep((sign * canonical[:, 0] + 0.06) / 0.16)
+        if DIMS[dim].axis == "x":
+            eye = canonical[eye_rings()[SIDES.index(DIMS[dim].side or SIDES[0])], :2].mean(0)
+            distance = np.linalg.norm(canonical[:, :2] - eye, axis=1)
+            masks[dim] *= 1.0 - smoothstep((distance - LID_REACH) / LID_REACH)
     return masks
 
 
@@ -197,7 +235,7 @@ def _cut_tails(jacobian: Doubles) -> None:
 
 
 def _knit_brows(jacobian: Doubles) -> None:
-    """Sideways brow dims draw the inner ends of the brows together instead of what data happened to hold."""
+    """Sideways brow dims also draw the inner ends of the brows together, which the data hardly hold."""
     canonical = canonical_in_head()
     field = np.zeros((N_LANDMARKS, 3))
     for ring, towards_middle in zip(BROWS, (1.0, -1.0), strict=True):
@@ -208,7 +246,7 @@ def _knit_brows(jacobian: Doubles) -> None:
     field[np.abs(field).max(1) < TAIL[0] * KNIT] = 0.0
     for dim, coefficient in CONTROL_BY_KEY["brow_knit"].coefficients:
         if DIMS[dim].axis == "x":
-            jacobian[dim] = np.sign(coefficient) * field
+            jacobian[dim] += np.sign(coefficient) * field
 
 
 def _free_lids(jacobian: Doubles) -> None:

@@ -1,0 +1,189 @@
+"""Films through ffmpeg, one frame at a time: written whole or not at all, read turned the right way up."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import StudioError
+
+Frame = NDArray[np.uint8]
+Progress = Callable[[float, str], None]
+"""Gets a fraction and a text; whatever it raises ends the film and leaves no file."""
+
+VIDEO_FORMATS = (".mp4",)
+CRF = 18
+"""x264's constant quality: differences from the frames are not visible."""
+AUDIO_BIT_RATE = "160k"
+_LOG_BYTES = 400
+_EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
+_COLOURS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
+# playlists and scripts name other files: only containers that hold their own data are opened
+_CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,wav,w64,mp3,flac,aac,aiff,gif,caf,asf"
+_ONLY_THIS_FILE = ["-protocol_whitelist", "file,pipe", "-format_whitelist", _CONTAINERS]
+
+
+def check_video_path(path: Path) -> None:
+    """Refuse an output that cannot be written before any work is done.
+
+    Raises:
+        StudioError: not a format we write, or the folder does not exist.
+    """
+    if path.suffix.lower() not in VIDEO_FORMATS:
+        raise StudioError(f"`output` should end in {', '.join(VIDEO_FORMATS)} but is '{path.name}'.")
+    if not path.resolve().parent.is_dir():
+        raise StudioError(f"`output` should lie in a folder that exists: {path}")
+
+
+def write_video(
+    frames: Iterable[Frame],
+    path: Path,
+    *,
+    fps: float = 25.0,
+    audio: Path | None = None,
+    total: int | None = None,
+    progress: Progress | None = None,
+) -> Path:
+    """An H.264 film with AAC sound, under a temporary name until it is complete; memory does not grow with its length.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB, all of one size; an odd last row or column is left out, as H.264 needs.
+        audio: a file whose first sound track plays along, cut where the pictures end.
+        total: how many frames there will be, for `progress`.
+
+    Raises:
+        StudioError: no frames, a folder that cannot be written, or ffmpeg's reason in its own words.
+    """
+    check_video_path(path)
+    pictures = iter(frames)
+    first = next(pictures, None)
+    if first is None:
+        raise StudioError("A video should have at least one frame but has none; give a longer sound.")
+    with tempfile.TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.stem}.") as folder:
+        unfinished = Path(folder) / path.name
+        with _Encoder(unfinished, size=(first.shape[1], first.shape[0]), fps=fps, audio=audio) as encoder:
+            encoder.write(first)
+            for count, picture in enumerate(pictures, 2):
+                encoder.write(picture)
+                if progress is not None and total:
+                    progress(min(count / total, 1.0), f"{count} of {total} frames")
+        unfinished.replace(path)
+    return path
+
+
+class _Encoder:
+    """One ffmpeg process; ended at once when the work is given up."""
+
+    def __init__(self, path: Path, *, size: tuple[int, int], fps: float, audio: Path | None) -> None:
+        import imageio_ffmpeg
+
+        sound = ["-an"] if audio is None else [*_ONLY_THIS_FILE, "-i", str(audio)]
+        tracks = [] if audio is None else ["-map", "0:v:0", "-map", "1:a:0", "-c:a", "aac", "-b:a", AUDIO_BIT_RATE]
+        pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}", "-i", "-"]
+        coding = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(CRF), "-pix_fmt", "yuv420p", "-vf", _EVEN]
+        ending = ["-shortest", "-movflags", "+faststart", "-v", "error", str(path)]
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", *pictures, *sound, *tracks, *coding, *_COLOURS, *ending]
+        self._size = size
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(  # noqa: S603
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
+        )
+
+    def __enter__(self) -> _Encoder:
+        return self
+
+    def write(self, picture: Frame) -> None:
+        if picture.shape != (self._size[1], self._size[0], 3) or picture.dtype != np.uint8:
+            raise ValueError(f"A frame should be uint8 of {self._size} pixels but is {picture.dtype} {picture.shape}.")
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(np.ascontiguousarray(picture).data)
+        except OSError:
+            self._finish()
+            raise
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        with self._log:
+            if kind is not None:
+                self._process.kill()
+                self._process.communicate()
+                return
+            self._finish()
+
+    def _finish(self) -> None:
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.close()
+        except OSError:
+            self._process.kill()
+        if self._process.wait():
+            self._log.seek(0)
+            reason = " ".join(self._log.read()[-_LOG_BYTES:].decode(errors="replace").split())
+            raise StudioError(f"The video could not be written: {reason or 'ffmpeg ended early'}.")
+
+
+@dataclass(frozen=True)
+class VideoInfo:
+    """What a film's header says."""
+
+    size: tuple[int, int]
+    """(width, height) as shown."""
+    fps: float
+    duration_s: float
+
+
+def video_info(path: Path) -> VideoInfo:
+    """
+    Raises:
+        StudioError: the file holds no pictures we can read.
+    """
+    reader = _reader(path, None)
+    try:
+        meta = next(reader)
+    except (OSError, RuntimeError, StopIteration, KeyError) as error:
+        raise _unreadable(path) from error
+    finally:
+        reader.close()
+    width, height = meta["size"]
+    return VideoInfo((int(width), int(height)), float(meta["fps"]), float(meta["duration"]))
+
+
+def read_video(path: Path, *, fps: float | None = None) -> Iterator[Frame]:
+    """(H, W, 3) uint8 RGB frames of a film as it is shown, its turn applied; one in memory at a time.
+
+    Args:
+        fps: frames a second to give, by leaving out or repeating; None gives the film's own.
+
+    Raises:
+        StudioError: the file holds no pictures we can read.
+    """
+    width, height = video_info(path).size
+    reader = _reader(path, fps)
+    try:
+        next(reader)
+        for data in reader:
+            yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
+    except (OSError, RuntimeError) as error:
+        raise _unreadable(path) from error
+    finally:
+        reader.close()
+
+
+def _reader(path: Path, fps: float | None) -> Generator:
+    import imageio_ffmpeg
+
+    if not path.is_file():
+        raise _unreadable(path)
+    rate = [] if fps is None else ["-vf", f"fps={fps:g}"]
+    return imageio_ffmpeg.read_frames(str(path), input_params=list(_ONLY_THIS_FILE), output_params=rate)
+
+
+def _unreadable(path: Path) -> StudioError:
+    return StudioError(f"`video` should be a video file such as .mp4, .mov or .webm; choose another one: {path.name}")

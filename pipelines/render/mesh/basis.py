@@ -86,9 +86,13 @@ class MotionBasis:
 
 @lru_cache(maxsize=1)
 def motion_basis() -> MotionBasis:
-    """The cleaned basis, computed once (about 30 ms)."""
-    atlas = load_atlas()
-    jacobian = atlas.J.astype(np.float64)
+    """The cleaned basis of the shipped atlas, computed once (about 30 ms)."""
+    return clean_basis(load_atlas().J)
+
+
+def clean_basis(jacobian: NDArray[np.floating]) -> MotionBasis:
+    """The basis that a measured (63, 478, 3) Jacobian gives, in the convention of the atlas' `J`."""
+    jacobian = jacobian.astype(np.float64)
     jacobian = _symmetrised(jacobian) * _region_masks(jacobian)[..., None]
     iris = _iris_rotation(jacobian)
     jacobian[:, N_MESH:] = 0.0

@@ -13,6 +13,7 @@ from pipelines.portrait.crop import resample
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
 from pipelines.render.mesh import kernels
+from pipelines.render.mesh.basis import MotionBasis
 from pipelines.render.mesh.completion import CheekCompletion
 from pipelines.render.mesh.eyes import EyeLayer
 from pipelines.render.mesh.geometry import BORDER_SHARE, MeshGeometry, build_geometry
@@ -62,8 +63,15 @@ class MeshRenderer:
 
     name = "Mesh"
 
-    def __init__(self, *, reason: str = "The mesh renderer runs on any machine without model files.") -> None:
+    def __init__(
+        self,
+        *,
+        reason: str = "The mesh renderer runs on any machine without model files.",
+        basis: MotionBasis | None = None,
+    ) -> None:
+        """`basis`: what the 63 dims do; the shipped atlas unless given, for one fitted on other clips."""
         self.reason = reason
+        self._basis = basis
 
     def prepare(self, portrait: Portrait, *, size: int = CROP_SIZE) -> MeshHandle:
         """Mesh, layers and light of one portrait at one size (about 0.2 s of CPU time at 512)."""
@@ -74,7 +82,7 @@ class MeshRenderer:
         return MeshHandle(
             image=image,
             geometry=geometry,
-            rig=FaceRig(geometry, portrait.motion),
+            rig=FaceRig(geometry, portrait.motion, basis=self._basis),
             light=FaceLight(image, geometry),
             layers=cut_layers(image, crop.matte, geometry),
             completion=CheekCompletion.of(image, geometry),
@@ -87,9 +95,12 @@ class MeshRenderer:
 
     def render(self, handle: Any, motion: Motion, *, out: Frame | None = None) -> Frame:
         """(S, S, 3) uint8 RGB of the one-frame `motion`; only the area that moves is drawn anew."""
+        return self.draw(handle, handle.rig.pose(motion), out=out)
+
+    def draw(self, handle: MeshHandle, posed: PosedMesh, *, out: Frame | None = None) -> Frame:
+        """`render` of a mesh already posed by the handle's rig."""
         frame = np.empty_like(handle.image) if out is None else out
         np.copyto(frame, handle.image)
-        posed = handle.rig.pose(motion)
         if posed.moved:
             gain = handle.light.gain(posed.vertices)
             self._warp(handle, posed, gain, frame)

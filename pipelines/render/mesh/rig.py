@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from pipelines.motion.eyes import lid_closure
 from pipelines.motion.space import N_EXP, Motion, rotation_matrix
+from pipelines.portrait.eyes import eye_ratio
 from pipelines.portrait.topology import EYE_INNER, EYE_OUTER, N_LANDMARKS
 from pipelines.render.mesh.anatomy import (
     CHIN,
+    IRIS_CENTRE,
     LID_LOWER,
     LID_ROWS_ABOVE_RIGHT,
     LID_ROWS_BELOW_RIGHT,
@@ -18,8 +20,14 @@ from pipelines.render.mesh.anatomy import (
     LIPS_UPPER,
     both_sides,
 )
-from pipelines.render.mesh.basis import local_fields, motion_basis
-from pipelines.render.mesh.geometry import NECK_PIVOT_IN_HEAD, MeshGeometry, face_triangles, smoothstep
+from pipelines.render.mesh.basis import EYEBALL_RADIUS_IN_HEAD, MotionBasis, local_fields, motion_basis
+from pipelines.render.mesh.geometry import (
+    NECK_PIVOT_IN_HEAD,
+    MeshGeometry,
+    face_triangles,
+    fit_head_frame,
+    smoothstep,
+)
 from pipelines.render.mesh.kernels import project, unfold
 from pipelines.render.mesh.posed import PosedMesh
 
@@ -49,10 +57,10 @@ TURN_BACK_DEG = 6.0
 class FaceRig:
     """Moves one portrait's mesh. Buffers are reused from frame to frame: not for two threads at once."""
 
-    def __init__(self, geometry: MeshGeometry, source: Motion) -> None:
+    def __init__(self, geometry: MeshGeometry, source: Motion, *, basis: MotionBasis | None = None) -> None:
         self._geometry = geometry
         self._source = source
-        self._basis = motion_basis()
+        self._basis = motion_basis() if basis is None else basis
         local = np.array(self._basis.local)
         local_weight = np.where(np.arange(len(geometry.vertices)) < geometry.n_face, 1.0, geometry.follow)
         self._local_dims = local
@@ -101,6 +109,38 @@ class FaceRig:
             rotation=rotation,
             turned_back=self._turned_back(rotation),
             moved=bool(gaze.any() or not np.array_equal(self._posed, geometry.vertices.astype(np.float32))),
+        )
+
+    def follow(self, landmarks_px: Doubles) -> PosedMesh:
+        """The mesh with its landmarks laid on (478, 3) measured ones in px of this picture, whatever moved them there.
+
+        Lashes and rings follow as in `pose`; gaze, lids and jaw are read off the landmarks.
+        """
+        geometry, rest = self._geometry, self._geometry.frame
+        now = fit_head_frame(landmarks_px)
+        rotation = now.rotation @ rest.rotation.T
+        shift = (now.to_px(NECK_PIVOT_IN_HEAD) - rest.to_px(NECK_PIVOT_IN_HEAD))[:2]
+        scale = now.scale_px / rest.scale_px
+        self._project(geometry.vertices_in_head, rotation, scale, shift, self._posed)
+        self._rigid[:] = self._posed[:N_LANDMARKS]
+        missing = landmarks_px[:, :2] - self._rigid[:, :2]
+        carriers = geometry.carriers
+        self._posed[:, :2] += 0.5 * (missing[carriers[:, 0]] + missing[carriers[:, 1]]) * geometry.carry[:, None]
+        moved = now.to_head(landmarks_px) - rest.to_head(geometry.landmarks)
+        iris = [
+            moved[centre, :2] - moved[ring[[EYE_OUTER, EYE_INNER]], :2].mean(0)
+            for centre, ring in zip(IRIS_CENTRE, geometry.eye_rings, strict=True)
+        ]
+        gaze_deg = np.degrees(np.array(iris) / EYEBALL_RADIUS_IN_HEAD) * [1.0, -1.0]
+        return PosedMesh(
+            vertices=self._posed,
+            rigid=self._rigid[:, :2],
+            gaze_deg=np.clip(gaze_deg, -MAX_GAZE_DEG, MAX_GAZE_DEG).astype(np.float32),
+            lid_closure=1.0 - eye_ratio(landmarks_px) / eye_ratio(geometry.landmarks),
+            jaw_drop=float(moved[CHIN, 1].mean()),
+            rotation=rotation,
+            turned_back=self._turned_back(rotation),
+            moved=True,
         )
 
     def displace(self, right: Doubles, left: Doubles, *, closure: Doubles) -> Doubles:

@@ -10,10 +10,10 @@ from typing import Any
 import gradio as gr
 
 from pipelines.errors import StudioError
-from studio.live import GENERIC
 from studio.page import Message, stage_value
 from studio.services import Services
 from studio.session import Session
+from studio.wording import GENERIC
 
 log = logging.getLogger(__name__)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
 import time
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from pipelines.motion.controls import N_SLOTS, SLOT_DEFAULT
 from pipelines.motion.edit import Edit, resolve_edit
+from pipelines.motion.space import Motion
 from pipelines.portrait.mask import decode_mask, keep_outside, soften_mask
 from pipelines.portrait.paste import Paster
 from pipelines.portrait.types import CROP_SIZE, Portrait
@@ -23,7 +25,9 @@ JPEG_QUALITY = 90
 PREVIEW_SIDE = 1280
 """Longest side of the full-photo view in pixels."""
 MESSAGE_BYTES = 4 + 4 * N_SLOTS
-"""A live message: u32 sequence number, then the float32 vector, little endian."""
+"""A live message: u32 sequence number, then the float32 vector, little endian. One more float32 is the frame of the
+base track under the edit; left out or NaN is the photo itself."""
+MESSAGE_LENGTHS = (MESSAGE_BYTES, MESSAGE_BYTES + 4)
 
 
 def encode_jpeg(rgb: Frame, *, bgr: Frame | None = None) -> bytes:
@@ -32,9 +36,11 @@ def encode_jpeg(rgb: Frame, *, bgr: Frame | None = None) -> bytes:
     return cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
-def unpack_message(message: bytes) -> tuple[int, NDArray[np.float32]]:
-    """(sequence number, (N_SLOTS,) vector) of a live message of `MESSAGE_BYTES` bytes."""
-    return struct.unpack_from("<I", message)[0], np.frombuffer(message, "<f4", N_SLOTS, 4)
+def unpack_message(message: bytes) -> tuple[int, NDArray[np.float32], float | None]:
+    """(sequence number, (N_SLOTS,) vector, frame or None) of a live message whose length is allowed."""
+    seq, vector = struct.unpack_from("<I", message)[0], np.frombuffer(message, "<f4", N_SLOTS, 4)
+    frame = struct.unpack_from("<f", message, MESSAGE_BYTES)[0] if len(message) > MESSAGE_BYTES else math.nan
+    return seq, vector, None if math.isnan(frame) else frame
 
 
 def pack_frame(seq: int, header: dict[str, Any], jpeg: bytes) -> bytes:
@@ -89,16 +95,21 @@ class Drawing:
             pasted=paster.photo.copy(),
         )
 
-    def draw(self, edit: Edit, *, view: str) -> tuple[dict[str, Any], bytes]:
+    def draw(self, edit: Edit, *, view: str, base: Motion | None = None) -> tuple[dict[str, Any], bytes]:
         """(header, JPEG) of one edit.
 
         Header: `ms` of rendering, number of `edited` slots, `limits` {slot: [asked, given]}, `size` [width, height].
+
+        Args:
+            base: one frame of motion under the edit; None is the photo as it is.
         """
         start = time.perf_counter()
-        resolved = resolve_edit(self.portrait, self.portrait.motion, edit)
+        resolved = resolve_edit(self.portrait, self.portrait.motion if base is None else base, edit)
         face = self.renderer.render(self.handle, resolved.motion, out=self.face)
         if edit.mask is not None and edit.value("mask_enabled"):
-            keep_outside(face, self.portrait.image, self._soft_mask(edit.mask, edit.value("mask_feather")))
+            # outside the mask the base goes on moving; only the edit stops there
+            rest = self.portrait.image if base is None else self.renderer.render(self.handle, base)
+            keep_outside(face, rest, self._soft_mask(edit.mask, edit.value("mask_feather")))
         picture = self.paster.paste(face, out=self.pasted) if view == "photo" else face
         ms = 1e3 * (time.perf_counter() - start)
         header = {

@@ -8,21 +8,32 @@ import binascii
 import contextlib
 import json
 import logging
+import math
 from collections.abc import Awaitable, Callable
 from typing import Any
-from urllib.parse import urlsplit
 
-from starlette.requests import HTTPConnection, Request
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pipelines.errors import StudioError
 from pipelines.motion.edit import MAX_MASK_BYTES, Edit
-from studio.frames import MESSAGE_BYTES, pack_frame, unpack_message
+from studio.frames import MESSAGE_LENGTHS, pack_frame, unpack_message
+from studio.http import (
+    CLOSE_NO_SESSION,
+    NO_SESSION,
+    NO_STORE,
+    Refused,
+    answering,
+    own_session,
+    read_body,
+    read_entry,
+)
 from studio.newest import NewestWins
 from studio.services import Services
 from studio.session import VIEWS, Session
+from studio.wording import GENERIC
 
 log = logging.getLogger(__name__)
 
@@ -31,27 +42,15 @@ ROUTES = {
     "frame": "/studio/frame",
     "view": "/studio/view",
     "mask": "/studio/mask",
+    "clip": "/studio/clip",
+    "sound": "/studio/sound.wav",
+    "film": "/studio/film",
+    "job": "/studio/job",
     "source": "/studio/source.jpg",
     "thumb": "/studio/thumb/{example}.jpg",
 }
-CLOSE_BAD_MESSAGE = 4400
-CLOSE_NO_SESSION = 4401
-CLOSE_FOREIGN_ORIGIN = 4403
 MAX_REASON_BYTES = 123
 """A close frame holds no more."""
-MAX_JSON_BYTES = 256
-NO_SESSION = "The `token` should be the one of an open session but is not; reload the page."
-FOREIGN = "The live routes answer the studio's own page only; open the studio in the browser."
-GENERIC = "Something went wrong on the server; the work is untouched, and the log says why."
-
-
-class Refused(Exception):
-    """A request that is turned down, with its HTTP status and WebSocket close code."""
-
-    def __init__(self, text: str, *, status: int, code: int = CLOSE_BAD_MESSAGE) -> None:
-        super().__init__(text)
-        self.status = status
-        self.code = code
 
 
 def live_routes(services: Services) -> list[BaseRoute]:
@@ -59,13 +58,13 @@ def live_routes(services: Services) -> list[BaseRoute]:
     live = LiveRoutes(services)
     return [
         WebSocketRoute(ROUTES["live"], live.live),
-        Route(ROUTES["frame"], _answering(live.frame), methods=["POST"]),
-        Route(ROUTES["view"], _answering(live.view), methods=["POST"]),
-        Route(ROUTES["mask"], _answering(live.read_mask), methods=["GET"]),
-        Route(ROUTES["mask"], _answering(live.write_mask), methods=["POST"]),
-        Route(ROUTES["mask"], _answering(live.drop_mask), methods=["DELETE"]),
-        Route(ROUTES["source"], _answering(live.source), methods=["GET"]),
-        Route(ROUTES["thumb"], _answering(live.thumb), methods=["GET"]),
+        Route(ROUTES["frame"], answering(live.frame), methods=["POST"]),
+        Route(ROUTES["view"], answering(live.view), methods=["POST"]),
+        Route(ROUTES["mask"], answering(live.read_mask), methods=["GET"]),
+        Route(ROUTES["mask"], answering(live.write_mask), methods=["POST"]),
+        Route(ROUTES["mask"], answering(live.drop_mask), methods=["DELETE"]),
+        Route(ROUTES["source"], answering(live.source), methods=["GET"]),
+        Route(ROUTES["thumb"], answering(live.thumb), methods=["GET"]),
     ]
 
 
@@ -80,7 +79,7 @@ class LiveRoutes:
         """WebSocket: messages in, frames out; the newest message wins, the last one is always answered."""
         await socket.accept()
         try:
-            session = self._session(socket)
+            session = own_session(self._services, socket)
         except Refused as refused:
             await _close(socket, refused)
             return
@@ -129,8 +128,8 @@ class LiveRoutes:
 
     async def frame(self, request: Request) -> Response:
         """POST: the same message and the same answer, for networks that refuse WebSockets."""
-        session = self._session(request)
-        message = await _body(request, limit=MESSAGE_BYTES)
+        session = own_session(self._services, request)
+        message = await read_body(request, limit=max(MESSAGE_LENGTHS))
         _check_length(message)
         return Response(await self._draw(session, message), media_type="application/octet-stream", headers=NO_STORE)
 
@@ -147,7 +146,7 @@ class LiveRoutes:
             raw = base64.b64decode(message, validate=True)
             _check_length(raw)
         except (binascii.Error, ValueError, Refused) as error:
-            raise StudioError(f"A live message should be {MESSAGE_BYTES} bytes in base64; reload the page.") from error
+            raise StudioError("A live message should be base64 of the right length; reload the page.") from error
         return base64.b64encode(await self._draw(session, raw)).decode()
 
     async def _draw(self, session: Session, message: bytes) -> bytes:
@@ -157,37 +156,37 @@ class LiveRoutes:
             Refused: the vector holds a number that is not finite.
             StudioError: no portrait is open.
         """
-        seq, vector = unpack_message(message)
+        seq, vector, frame = unpack_message(message)
         try:
             edit = Edit.from_vector(vector, mask=session.document.edit.mask)
+            if frame is not None and math.isinf(frame):
+                raise StudioError(f"`frame` should be a finite number but is {frame}; reload the page.")
         except StudioError as error:
             raise Refused(str(error), status=400) from error
         if session.newest is None:
             session.newest = NewestWins(lambda request: self._render(session, *request))
         try:
-            return await session.newest.ask((seq, edit))
+            return await session.newest.ask((seq, edit, frame))
         except (StudioError, asyncio.CancelledError):
             raise
         except Exception as error:
             log.exception("a live frame failed")
             raise StudioError(GENERIC) from error
 
-    async def _render(self, session: Session, seq: int, edit: Edit) -> bytes:
+    async def _render(self, session: Session, seq: int, edit: Edit, frame: float | None) -> bytes:
         # the mask may have been painted while this request waited
         edit = edit.with_mask(session.document.edit.mask)
         session.document = session.document.with_edit(edit)
         loop = asyncio.get_running_loop()
-        header, jpeg = await loop.run_in_executor(self._services.pool, self._services.draw, session, edit)
+        work = lambda: self._services.draw(session, edit, frame=frame)  # noqa: E731
+        header, jpeg = await loop.run_in_executor(self._services.pool, work)
         return pack_frame(seq, header, jpeg)
 
     # ---- what the live loop shows ----
     async def view(self, request: Request) -> Response:
         """POST {"view": "crop" | "photo"}: what the next frames show."""
-        session = self._session(request)
-        try:
-            view = json.loads(await _body(request, limit=MAX_JSON_BYTES)).get("view")
-        except (ValueError, AttributeError, RecursionError):
-            view = None
+        session = own_session(self._services, request)
+        view = await read_entry(request, "view")
         if view not in VIEWS:
             raise Refused(f"`view` should be one of {', '.join(VIEWS)} but is {str(view)[:40]!r}.", status=400)
         session.view = view
@@ -195,7 +194,7 @@ class LiveRoutes:
 
     async def source(self, request: Request) -> Response:
         """GET: the unedited picture, crop or photo."""
-        session = self._session(request)
+        session = own_session(self._services, request)
         view = request.query_params.get("view", "crop")
         if view not in VIEWS:
             raise Refused(f"`view` should be one of {', '.join(VIEWS)} but is {view[:40]!r}.", status=400)
@@ -219,32 +218,24 @@ class LiveRoutes:
     # ---- the painted mask ----
     async def read_mask(self, request: Request) -> Response:
         """GET: the mask's PNG; 204 when there is none."""
-        mask = self._session(request).document.edit.mask
+        mask = own_session(self._services, request).document.edit.mask
         return Response(mask, media_type="image/png", headers=NO_STORE) if mask else Response(status_code=204)
 
     async def write_mask(self, request: Request) -> Response:
         """POST: PNG of an 8-bit grey picture of the crop; white changes, black keeps."""
         from pipelines.portrait.mask import decode_mask
 
-        session = self._session(request)
-        mask = await _body(request, limit=MAX_MASK_BYTES)
+        session = own_session(self._services, request)
+        mask = await read_body(request, limit=MAX_MASK_BYTES)
         decode_mask(mask)
         session.document = session.document.with_edit(session.document.edit.with_mask(mask))
         return JSONResponse({"mask": True})
 
     async def drop_mask(self, request: Request) -> Response:
         """DELETE: no mask any more."""
-        session = self._session(request)
+        session = own_session(self._services, request)
         session.document = session.document.with_edit(session.document.edit.with_mask(None))
         return JSONResponse({"mask": False})
-
-    def _session(self, connection: HTTPConnection) -> Session:
-        if not _is_own_page(connection):
-            raise Refused(FOREIGN, status=403, code=CLOSE_FOREIGN_ORIGIN)
-        session = self._services.store.find(connection.query_params.get("token"))
-        if session is None:
-            raise Refused(NO_SESSION, status=401, code=CLOSE_NO_SESSION)
-        return session
 
 
 class Mailbox:
@@ -264,60 +255,18 @@ class Mailbox:
         return self._message
 
 
-NO_STORE = {"cache-control": "no-store"}
-
-
-def _answering(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Request], Awaitable[Response]]:
-    """The handler with every failure as one sentence of JSON."""
-
-    async def answer(request: Request) -> Response:
-        try:
-            return await handler(request)
-        except Refused as refused:
-            return _sentence(str(refused), status=refused.status)
-        except StudioError as error:
-            return _sentence(str(error), status=400)
-        except Exception:
-            log.exception("%s failed", request.url.path)
-            return _sentence(GENERIC, status=500)
-
-    return answer
-
-
-def _sentence(text: str, *, status: int) -> Response:
-    return JSONResponse({"error": text}, status_code=status, headers=NO_STORE)
-
-
 async def _close(socket: WebSocket, refused: Refused) -> None:
     reason = str(refused).encode()[:MAX_REASON_BYTES].decode(errors="ignore")
     with contextlib.suppress(RuntimeError, WebSocketDisconnect):
         await socket.close(refused.code, reason)
 
 
-def _is_own_page(connection: HTTPConnection) -> bool:
-    """Whether a browser's request comes from a page of this host; programs send no origin and need the token only."""
-    origin = connection.headers.get("origin")
-    if origin is None:
-        return True
-    hosts = (connection.headers.get("x-forwarded-host"), connection.headers.get("host"))
-    return urlsplit(origin).netloc in [host for host in hosts if host]
-
-
 def _check_length(message: bytes) -> None:
-    if len(message) != MESSAGE_BYTES:
+    if len(message) not in MESSAGE_LENGTHS:
+        lengths = " or ".join(map(str, MESSAGE_LENGTHS))
         raise Refused(
-            f"A live message should have {MESSAGE_BYTES} bytes but has {len(message)}; reload the page.", status=400
+            f"A live message should have {lengths} bytes but has {len(message)}; reload the page.", status=400
         )
-
-
-async def _body(request: Request, *, limit: int) -> bytes:
-    """The body, read no further than `limit` bytes."""
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise Refused(f"The body should have at most {limit} bytes but is larger; send less.", status=413)
-    return bytes(body)
 
 
 def server_function(services: Services) -> Callable[[Any], Awaitable[str]]:

@@ -19,6 +19,7 @@ from pipelines.render.neural_choice import NeuralChoice, choose_neural
 from pipelines.render.trt.apart import build_apart
 from studio.export import PictureOrder, export_picture
 from studio.session import Session
+from studio.wording import NO_PORTRAIT
 
 LOADED, READ = 0.2, 0.25
 """Shares of a first still: networks loaded, portrait read by them."""
@@ -59,7 +60,7 @@ class NeuralDesk:
         """
         portrait, document = session.portrait, session.document
         if portrait is None:
-            raise StudioError("No portrait is open; choose a photo or an example in the Portrait panel.")
+            raise StudioError(NO_PORTRAIT)
         watch = _watch(session, progress)
         renderer = self._renderer(watch)
         name = document.file_name(f"neural-{'face' if order.area == 'crop' else 'photo'}", suffix=f".{order.format}")

@@ -184,6 +184,7 @@ def stage_value(
         "edit": None if edit is None else edit.values(),
         "label": label,
         "mask": session.document.edit.mask is not None,
+        "clip": None if session.clip is None else session.clip.record(),
     }
     if renderer is not None:
         value["renderer"] = renderer

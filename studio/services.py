@@ -15,8 +15,10 @@ from pipelines.render.base import Renderer
 from pipelines.render.choice import Choice, choose, fall_back
 from studio.examples import FIRST, ExampleShelf
 from studio.frames import Drawing
+from studio.jobs import JobDesk
 from studio.neural import NeuralDesk
 from studio.session import Outbox, Session, SessionStore
+from studio.wording import NO_PORTRAIT
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ class Services:
     _ready: threading.Event = field(default_factory=threading.Event)
     _stopped: threading.Event = field(default_factory=threading.Event)
     neural: NeuralDesk = field(default_factory=NeuralDesk)
+    jobs: JobDesk = field(default_factory=JobDesk)
     _prepared: dict[str, Choice] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -84,6 +87,7 @@ class Services:
     def shut(self) -> None:
         """End all sessions and remove every file written for visitors."""
         self._stopped.set()
+        self.jobs.shut()
         self.store.shut()
         self.outbox.shut()
 
@@ -134,14 +138,25 @@ class Services:
 
         return register(portrait.photo, face_index=face_index)
 
-    def draw(self, session: Session, edit: Edit) -> tuple[dict[str, Any], bytes]:
+    def draw(self, session: Session, edit: Edit, *, frame: float | None = None) -> tuple[dict[str, Any], bytes]:
         """Header and JPEG of one live frame; see `Drawing.draw`.
+
+        Args:
+            frame: index into the visitor's base track; without a track, or None, it is the photo that is edited.
+                The header then tells `clip` and `frame`, held inside the track.
 
         Raises:
             StudioError: no portrait is open.
         """
+        clip = session.clip
         with session.drawing_lock:
-            return self._drawing(session).draw(edit, view=session.view)
+            drawing = self._drawing(session)
+            if clip is None or frame is None:
+                return drawing.draw(edit, view=session.view)
+            index = min(max(frame, 0.0), len(clip.track) - 1.0)
+            base = clip.track.at(drawing.portrait, index)
+            header, jpeg = drawing.draw(edit, view=session.view, base=base)
+            return {**header, "clip": clip.key, "frame": index}, jpeg
 
     def source_jpeg(self, session: Session, *, view: str) -> bytes:
         """JPEG of the unedited picture.
@@ -164,7 +179,7 @@ class Services:
     def _drawing(self, session: Session) -> Drawing:
         portrait, drawing = session.portrait, session.drawing
         if portrait is None:
-            raise StudioError("No portrait is open; choose a photo or an example in the Portrait panel.")
+            raise StudioError(NO_PORTRAIT)
         renderer = self.renderer
         if drawing is None or drawing.portrait is not portrait or drawing.renderer is not renderer:
             drawing = session.drawing = Drawing.of(portrait, renderer)

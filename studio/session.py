@@ -13,8 +13,10 @@ from typing import Any, Literal
 
 from pipelines.errors import StudioError
 from pipelines.portrait.types import Portrait
+from studio.clip import Clip
 from studio.document import Document
 from studio.frames import Drawing
+from studio.jobs import Job
 from studio.newest import NewestWins
 
 View = Literal["crop", "photo"]
@@ -40,6 +42,12 @@ class Session:
         """Open live connections."""
         self.stopped = threading.Event()
         """Set when the visitor cancels a neural still or an engine build, or leaves."""
+        self.clip: Clip | None = None
+        """What plays under the edit; stays when another portrait is opened."""
+        self.job: Job | None = None
+        """The newest long work of this visitor."""
+        self.film: Path | None = None
+        """The newest video of this visitor."""
         # the folder's name shows in download addresses, so it must not be the token
         self._folder = root / secrets.token_hex(12)
 
@@ -55,9 +63,18 @@ class Session:
         self.drawing = None
         self.document = self.document.with_portrait(name, example=example)
 
+    def set_clip(self, clip: Clip | None) -> None:
+        """Another base track, or none; the sound of the old one goes."""
+        old, self.clip = self.clip, clip
+        if old is not None and old.sound is not None:
+            old.sound.unlink(missing_ok=True)
+
     def close(self) -> None:
         """Forget the photo, stop what is on its way and remove the exported files."""
         self.stopped.set()
+        if self.job is not None:
+            self.job.stop()
+        self.clip = None
         self.portrait = None
         self.drawing = None
         shutil.rmtree(self._folder, ignore_errors=True)

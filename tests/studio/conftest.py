@@ -9,10 +9,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import pytest
+import soundfile
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
 
+from pipelines.motion.space import Motion
+from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
+from studio.clip import Clip
+from studio.clip_routes import clip_routes
 from studio.examples import FIRST, ExampleShelf
 from studio.live import live_routes
 from studio.services import Services
@@ -82,8 +87,21 @@ def session(services: Services, example: Portrait) -> Session:
 
 @pytest.fixture
 def client(services: Services) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=live_routes(services))) as client:
+    with TestClient(Starlette(routes=[*live_routes(services), *clip_routes(services)])) as client:
         yield client
+
+
+@pytest.fixture
+def clip(session: Session) -> Clip:
+    """Four seconds in which the jaw opens and closes twice a second and the head turns, with a tone."""
+    seconds = np.arange(100) / 25
+    exp = np.zeros((100, 21, 3), np.float32)
+    exp.reshape(100, 63)[:, 58] = 0.02 * (1 - np.cos(4 * np.pi * seconds)) / 2
+    motion = Motion.of(exp=exp, yaw_deg=6 * np.sin(np.pi * seconds / 2))
+    sound = session.folder / "voice.wav"
+    soundfile.write(sound, 0.3 * np.sin(440 * 2 * np.pi * np.arange(64_000) / 16_000), 16_000)
+    session.clip = Clip(Track(motion, label="Test", reference=Motion.identity()), sound, (0.5, 1.0))
+    return session.clip
 
 
 @pytest.fixture

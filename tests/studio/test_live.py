@@ -107,7 +107,8 @@ def broken_vectors() -> dict[str, bytes]:
         "nan": head + nan.tobytes(),
         "infinite": head + infinite.tobytes(),
         "short": head + vector()[:-1].tobytes(),
-        "long": head + vector().tobytes() + b"\0\0\0\0",
+        "long": head + vector().tobytes() + b"\0\0\0\0\0\0\0\0",
+        "infinite frame": head + vector().tobytes() + struct.pack("<f", np.inf),
         "empty": b"",
     }
 

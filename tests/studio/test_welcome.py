@@ -11,11 +11,11 @@ import pytest
 
 from pipelines.errors import StudioError
 from studio.events import Wiring
-from studio.live import GENERIC
 from studio.panels.portrait import open_session
 from studio.services import Services
 from studio.session import Session
 from studio.stage.part import part
+from studio.wording import GENERIC
 
 
 @pytest.fixture

@@ -43,8 +43,9 @@ def vector(**values: float) -> NDArray[np.float32]:
     return result
 
 
-def message(seq: int = 1, **values: float) -> bytes:
-    return struct.pack("<I", seq) + vector(**values).astype("<f4").tobytes()
+def message(seq: int = 1, frame: float | None = None, **values: float) -> bytes:
+    tail = b"" if frame is None else struct.pack("<f", frame)
+    return struct.pack("<I", seq) + vector(**values).astype("<f4").tobytes() + tail
 
 
 def read(answer: bytes) -> Answer:

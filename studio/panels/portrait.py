@@ -17,6 +17,7 @@ from studio.panels.photo_input import photo_input
 from studio.services import Services
 from studio.session import Session
 from studio.stage.part import heading
+from studio.wording import NO_PORTRAIT
 
 
 def build_portrait_panel(wiring: Wiring) -> None:
@@ -89,7 +90,7 @@ def _open_photo(services: Services, session: Session, path: str) -> tuple[str, N
 def _pick_face(services: Services, session: Session, index: object) -> tuple[str]:
     portrait = session.portrait
     if portrait is None:
-        raise StudioError("No portrait is open; choose a photo or an example in the Portrait panel.")
+        raise StudioError(NO_PORTRAIT)
     if type(index) is not int or not 0 <= index < len(portrait.faces):
         raise StudioError(f"`face` should be from 0 to {len(portrait.faces) - 1} but is {str(index)[:20]}; pick one.")
     document = session.document

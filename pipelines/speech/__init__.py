@@ -1,0 +1,1 @@
+"""Speech to motion: audio, features, conditions, diffusion, segments, the generators."""

@@ -1,0 +1,88 @@
+"""Blinks from a table, the policy of Ditto's shipped configuration.
+
+The table itself is not public; ours follows the blink row of the lid law (pipelines/motion/eyes.py): 4 frames to
+close, 2 shut, 9 to open again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.errors import StudioError
+from pipelines.motion.eyes import BLINK_LOWER, BLINK_UPPER, LOWER_LID, UPPER_LID
+from pipelines.motion.space import N_EXP
+
+Floats = NDArray[np.float32]
+
+CLOSURE = (0.0, 0.15, 0.5, 0.88, 1.0, 1.0, 0.9, 0.72, 0.53, 0.37, 0.24, 0.14, 0.07, 0.03, 0.0)
+"""Lid closure over the 15 frames of a blink."""
+BLINK_FRAMES = len(CLOSURE)
+
+
+@dataclass(frozen=True)
+class BlinkOptions:
+    """When to blink."""
+
+    gaps: tuple[int, ...] | None = None
+    """Frames with open eyes between blinks, in turn; None draws each gap."""
+    shortest: int = 60
+    longest: int = 100
+    """Drawn gaps lie in [shortest, longest]."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.gaps is not None and (not self.gaps or min(self.gaps) < 0):
+            raise StudioError(f"`gaps` should be frame counts of at least 0 but is {self.gaps}.")
+        if not 0 <= self.shortest <= self.longest:
+            raise StudioError(f"`shortest` should be between 0 and `longest` but is {self.shortest}.")
+
+
+def blink_table() -> Floats:
+    """(15, 63) expression offsets of one blink."""
+    table = np.zeros((BLINK_FRAMES, N_EXP), np.float32)
+    closure = np.array(CLOSURE, np.float32)[:, None]
+    table[:, UPPER_LID] = BLINK_UPPER * closure
+    table[:, LOWER_LID] = BLINK_LOWER * closure
+    return table
+
+
+def blink_starts(options: BlinkOptions) -> Iterator[int]:
+    """First frames of all blinks, without end."""
+    frame = 0
+    for gap in _gaps(options):
+        frame += gap
+        yield frame
+        frame += BLINK_FRAMES
+
+
+def blink_index(n_frames: int, options: BlinkOptions | None) -> NDArray[np.int64]:
+    """(n_frames,) row of the blink table per frame, 0 between blinks (oracle `blink_index`).
+
+    No blink starts within the last gap of the clip, so a clip of under six seconds may not blink.
+
+    Args:
+        options: None for no blinks.
+    """
+    index = np.zeros(n_frames, np.int64)
+    if options is None:
+        return index
+    last_gap = options.gaps[-1] if options.gaps else next(_gaps(options, stream=1))
+    end = n_frames - max(last_gap, BLINK_FRAMES)
+    for start in blink_starts(options):
+        if start >= end:
+            return index
+        index[start : start + BLINK_FRAMES] = np.arange(BLINK_FRAMES)
+    return index
+
+
+def _gaps(options: BlinkOptions, stream: int = 0) -> Iterator[int]:
+    fixed: Sequence[int] | None = options.gaps
+    rng = np.random.default_rng([options.seed, stream])
+    turn = 0
+    while True:
+        yield fixed[turn % len(fixed)] if fixed else int(rng.integers(options.shortest, options.longest + 1))
+        turn += 1

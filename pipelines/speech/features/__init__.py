@@ -1,0 +1,1 @@
+"""What the motion models hear: features of speech at 25 frames per second."""

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pipelines.networks.motion_transformer import MotionTransformer
+from pipelines.networks.motion_transformer import N_TIMES, MotionTransformer
 
-N_TIMES = 1000
 OFFSET = 0.008
 MAX_BETA = 0.999
 GUIDANCE_WEIGHT = 2.0

@@ -15,6 +15,8 @@ TIME_WIDTH = 4
 """The time code is widened by this factor."""
 TIME_TOKENS = 2
 PERIOD = 10_000.0
+N_TIMES = 1000
+"""Diffusion times are whole numbers from 0 to 999."""
 
 
 @dataclass(frozen=True)
@@ -145,16 +147,22 @@ class DecoderStack(nn.Module):
 
 
 class TimeCode(nn.Module):
-    """Sinusoidal code of the diffusion time, sines first."""
+    """Sinusoidal code of the diffusion time, sines first, from a table.
+
+    Angles go up to 999, so a runtime whose exponential is off by one bit would be off by 1e-4 in the sines.
+    """
+
+    table: Tensor
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.n_waves = width // 2
+        k = torch.arange(width // 2, dtype=torch.float32)
+        frequency = torch.exp(k * (-math.log(PERIOD) / (len(k) - 1)))  # (C/2,)
+        angle = torch.arange(N_TIMES, dtype=torch.float32)[:, None] * frequency  # (1000, C/2)
+        self.register_buffer("table", torch.cat([angle.sin(), angle.cos()], -1), persistent=False)
 
     def forward(self, time: Tensor) -> Tensor:
-        k = torch.arange(self.n_waves, device=time.device, dtype=torch.float32)
-        angle = time[:, None].float() * torch.exp(k * (-math.log(PERIOD) / (self.n_waves - 1)))  # (B, C/2)
-        return torch.cat([angle.sin(), angle.cos()], -1)  # (B, C)
+        return self.table[time]  # (B,) -> (B, C)
 
 
 class MotionTransformer(nn.Module):

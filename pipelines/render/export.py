@@ -128,7 +128,7 @@ def example_inputs(spec: GraphSpec) -> dict[str, Tensor]:
     motion halfway through the diffusion."""
     import torch
 
-    from pipelines.networks.diffusion_step import N_TIMES
+    from pipelines.networks.motion_transformer import N_TIMES
 
     generator = torch.Generator().manual_seed(len(spec.name))
     inputs = {name: torch.rand(shape, generator=generator) for name, shape in spec.inputs.items()}

@@ -8,8 +8,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipelines.networks.diffusion_step import MAX_BETA, N_TIMES, GuidedStep, cosine_schedule
-from pipelines.networks.motion_transformer import MotionTransformer, TransformerConfig
+from pipelines.networks.diffusion_step import MAX_BETA, GuidedStep, cosine_schedule
+from pipelines.networks.motion_transformer import N_TIMES, MotionTransformer, TransformerConfig
 from pipelines.networks.seeded import seed_weights
 
 from .conftest import Oracle

@@ -9,6 +9,7 @@ import torch
 
 from pipelines.errors import StudioError
 from pipelines.networks.bundle import Networks
+from pipelines.networks.diffusion_step import cosine_schedule
 from pipelines.render.export import (
     OPSET,
     example_inputs,
@@ -58,14 +59,14 @@ def grid_sample_ranks(model: onnx.ModelProto) -> list[int]:
 
 @pytest.mark.parametrize("name", SPECS)
 def test_operators(name: str) -> None:
-    """Plain ONNX of one opset, static shapes, names as released, nothing random, no 5-D grid sample."""
+    """Plain ONNX of one opset, static shapes, names as released, nothing random, no grid sample of any rank."""
     model = exported(name)
     assert [(entry.domain, entry.version) for entry in model.opset_import] == [("", OPSET)]
     assert not model.functions
     assert {node.domain for node in model.graph.node} == {""}
     forbidden = {"If", "Loop", "Scan", "NonZero", "RandomNormal", "RandomUniform", "Dropout", "Unique"}
     assert not forbidden & {node.op_type for node in model.graph.node}
-    assert all(rank == 4 for rank in grid_sample_ranks(model))
+    assert not grid_sample_ranks(model), "look-ups are gathers and matrix products"
     for tensor, shape in zip(model.graph.input, SPECS[name].inputs.items(), strict=True):
         assert tensor.name == shape[0]
         assert tuple(dim.dim_value for dim in tensor.type.tensor_type.shape.dim) == shape[1]
@@ -88,8 +89,10 @@ def test_coordinates_stay_in_single_precision() -> None:
     types |= {v.name: v.data_type for v in inferred.initializer}
     single, half = onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16
     for node in inferred.node:
-        if node.op_type in ("GridSample", "Softmax", "Floor", "Exp"):
+        if node.op_type in ("Softmax", "Floor", "Exp"):
             assert {types[name] for name in node.input} == {single}, node.name
+        if node.op_type == "Gather":
+            assert types[node.input[0]] != half, node.name
     convolutions = [types[node.input[0]] for node in inferred.node if node.op_type == "Conv"]
     assert convolutions.count(half) == len(convolutions) - 1, "only the compressing convolution is in float32"
 
@@ -124,19 +127,23 @@ def test_transformer_comes_only_where_asked() -> None:
         graph_module(plain, "transformer")
 
 
-@pytest.mark.parametrize("time", [0, 99, 999])
+@pytest.mark.parametrize("time", [0, 19, 99, 499, 999])
 def test_transformer_at_other_times(time: int) -> None:
-    """The time is an input, not a constant of the trace; the noise at time 0 is hundreds, so errors are relative."""
+    """The time is an input, not a constant of the trace. The noise is the clean motion's error over `noise_ratio`:
+    at the first times hundreds of times as large, so there it is judged in units of motion."""
     import onnxruntime
 
     inputs = {**example_inputs(SPECS["transformer"]), "time_cond": torch.tensor([time])}
     with torch.inference_mode():
-        expected = graph_module(NETWORKS, "transformer")(*inputs.values())
+        noise, start = graph_module(NETWORKS, "transformer")(*inputs.values())
     model = exported("transformer").SerializeToString()
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
-    got = session.run(list(SPECS["transformer"].outputs), {key: value.numpy() for key, value in inputs.items()})
-    for value, wanted in zip(got, expected, strict=True):
-        np.testing.assert_allclose(np.asarray(value), wanted.numpy(), rtol=0, atol=1e-5 * float(wanted.abs().max()))
+    got = session.run(["pred_noise", "x_start"], {key: value.numpy() for key, value in inputs.items()})
+    ratio = min(1.0, float(cosine_schedule().sqrt_recipm1_alphas_cumprod[time]))
+    np.testing.assert_allclose(np.asarray(got[1]), start, rtol=0, atol=1e-4)
+    np.testing.assert_allclose(ratio * np.asarray(got[0]), ratio * noise, rtol=0, atol=1e-4)
+    if ratio > 0.1:
+        np.testing.assert_allclose(np.asarray(got[0]), noise, rtol=1e-4, atol=1e-4)
 
 
 def test_unknown_graph() -> None:

@@ -38,6 +38,7 @@ def build_page(services: Services) -> gr.Blocks:
         with gr.Column(elem_id="studio"):
             part("bar", data=page_data(services.choice))
             stage = part("stage", events=STAGE_EVENTS, server_functions=[server_function(services)])
+            part("time")
             part("rail")
             wiring = Wiring(services=services, stage=stage, token=token)
             with gr.Column(elem_id="st-side"):

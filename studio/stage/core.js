@@ -66,6 +66,6 @@
     remember,
     address,
     query: new URLSearchParams(location.search),
-    state: { data: null, portrait: null, panel: "expression", view: "crop", map: true, limits: {}, reading: "" },
+    state: { data: null, portrait: null, clip: null, panel: "expression", view: "crop", map: true, limits: {}, reading: "" },
   };
 })();

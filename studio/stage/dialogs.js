@@ -19,6 +19,11 @@
     ["Previous, next panel", "[", "]"],
     ["Step, ten steps", "Arrow", "Shift Arrow"],
     ["Depth of a point", "Shift drag"],
+    ["Play, pause", "Space"],
+    ["One frame, ten frames", "← →", "Shift ← →"],
+    ["First, last frame", "Home", "End"],
+    ["Loop", "L"],
+    ["Open or collapse the timeline", "T"],
     ["Close what floats", "Escape"],
     ["This sheet", "?"],
   ];

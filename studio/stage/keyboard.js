@@ -1,6 +1,6 @@
 // The shortcuts of the page. Single letters are ignored while a text field has focus.
 (() => {
-  const { history, actions, rows, viewport, facemap, mask, toast, dialogs, state } = studio;
+  const { history, actions, rows, viewport, facemap, mask, toast, dialogs, playback, state } = studio;
   const { one } = studio.dom;
 
   const isTyping = (target) =>
@@ -23,6 +23,28 @@
     "[": () => studio.stepPanel(-1),
     "]": () => studio.stepPanel(1),
   };
+
+  /** Keys of the timeline; what has focus keeps those it uses itself. */
+  const PLAYER = {
+    " ": () => playback.toggle(),
+    Home: () => playback.seek(0),
+    End: () => playback.seek(playback.lastFrame()),
+    ArrowLeft: ({ shiftKey }) => playback.step(shiftKey ? -10 : -1),
+    ArrowRight: ({ shiftKey }) => playback.step(shiftKey ? 10 : 1),
+    l: () => playback.setLoop(!playback.isLoop()),
+    t: () => studio.timeline.fold(),
+  };
+  const USES_SPACE = "button, summary, a, [role=switch], input[type=checkbox], input[type=radio]";
+  const USES_ARROWS = "input, [role=slider], [role=radio], [role=tab], .st-native";
+
+  function playerKey(event) {
+    const run = state.clip && PLAYER[event.key];
+    if (!run || (event.key === " " && event.target.closest(USES_SPACE))) return false;
+    if (event.key.length > 1 && event.target.closest(USES_ARROWS)) return false;
+    event.preventDefault();
+    run(event);
+    return true;
+  }
 
   /** The control with focus: a row, a point, a pad, a region; else the one touched last. */
   function resetFocused() {
@@ -72,6 +94,7 @@
     if (event.altKey || isTyping(event.target)) return;
     if (one("dialog.sheet") && event.key !== "?") return;
     if (event.key.toLowerCase() === "c" && !event.repeat) return studio.compare(true);
+    if (playerKey(event)) return;
     const run = LETTERS[event.key];
     if (!run) return;
     event.preventDefault();

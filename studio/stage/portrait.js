@@ -24,6 +24,7 @@
     else if (value.portrait === null && state.portrait === null) studio.emit("portrait");
     if (value.edit) replaceEdit(value.edit, value.label || "Open an edit");
     if (value.mask !== undefined) studio.mask.sync(Boolean(value.mask));
+    if (value.clip !== undefined) studio.clip.receive(value.clip);
     if (value.renderer) {
       state.data.renderer = value.renderer;
       studio.emit("renderer");

@@ -8,6 +8,7 @@
   const PARTS = {
     bar: (host) => studio.mountBar(host),
     stage: mountStagePart,
+    time: (host) => studio.mountTimeline(host),
     rail: (host) => studio.mountRail(host),
     panels: (host) => studio.mountPanels(host),
   };

@@ -6,6 +6,8 @@
   let canvas = null;
   let context = null;
   let lastFrame = null;
+  /** Pictures of a playing clip that came before their turn. */
+  const early = [];
   /** Source picture per view, for compare and for the first look at a portrait. */
   const sources = new Map();
   let isComparing = false;
@@ -48,11 +50,28 @@
     context.drawImage(bitmap, 0, 0);
   }
 
-  function onFrame({ header, bitmap }) {
+  function onFrame(picture) {
+    if (studio.playback.early_s(picture.header) > 0) return void early.push(picture);
+    return show(picture);
+  }
+
+  function show({ header, bitmap }) {
+    while (early.length) early.shift().bitmap.close();
     lastFrame?.close();
     lastFrame = bitmap;
+    studio.stage.shownFrame = header.frame ?? null;
     if (!isComparing) draw(bitmap);
     setLimits(header.limits || {});
+  }
+
+  /** Pictures of a playing clip wait for their turn; of several that are due only the newest shows. */
+  function showDue() {
+    const due = early.filter(({ header }) => studio.playback.early_s(header) <= 0).length;
+    if (!due) return;
+    early.splice(0, due - 1).forEach(({ bitmap }) => bitmap.close());
+    const rest = early.splice(1);
+    show(early.shift());
+    early.push(...rest);
   }
 
   function setLimits(limits) {
@@ -209,6 +228,7 @@
 
   const whenMounted = (fn) => (detail) => host && fn(detail);
   studio.on("frame", onFrame);
+  studio.on("playhead", showDue);
   studio.on("paint", whenMounted(paintFoot));
   studio.on("limits", whenMounted(paintFoot));
   studio.on("reading", whenMounted(showVeil));

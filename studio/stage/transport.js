@@ -17,6 +17,8 @@
     connection: "connecting",
     drawnSeq: 0,
     sentSeq: 0,
+    /** Frame of the clip that is on the canvas; null for a still. */
+    shownFrame: null,
     onframe: [],
     metrics: studio.metrics,
   });
@@ -59,12 +61,15 @@
     SEND[stage.transport](seq, message(seq));
   }
 
-  /** u32 sequence number, then the float32 vector, little endian. */
+  /** u32 sequence number, then the float32 vector and the frame of the clip if there is one, little endian. */
   function message(seq) {
     const vector = studio.vector();
-    const buffer = new ArrayBuffer(4 + vector.byteLength);
+    const frame = studio.playback.wanted();
+    const buffer = new ArrayBuffer(4 + vector.byteLength + (frame === null ? 0 : 4));
     new DataView(buffer).setUint32(0, seq, true);
-    new Float32Array(buffer, 4).set(vector);
+    const floats = new Float32Array(buffer, 4);
+    floats.set(vector);
+    if (frame !== null) floats[vector.length] = frame;
     return buffer;
   }
 
@@ -134,7 +139,7 @@
     stage.drawnSeq = seq;
     studio.emit("frame", { seq, header, bitmap });
     // an untouched face is copied, which says nothing about the renderer
-    studio.metrics.drawn(since, header.edited ? header.ms : null);
+    studio.metrics.drawn(since, header.edited || header.clip ? header.ms : null);
     for (const fn of stage.onframe) fn(seq, header);
   }
 

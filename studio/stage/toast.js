@@ -1,6 +1,6 @@
-// One message over the stage at a time: busy after 400 ms, errors until dismissed, information for a while.
+// One message over the stage at a time: busy after 400 ms, jobs while they run, errors until dismissed, information for a while.
 (() => {
-  const { make, one, escape } = studio.dom;
+  const { make, one, escape, setText } = studio.dom;
   const BUSY_DELAY_MS = 400;
   const INFO_MS = 5000;
   let host = null;
@@ -8,10 +8,12 @@
   let timer = 0;
 
   function markup({ kind, text, action }) {
-    const lead = kind === "busy" ? '<i class="spinner"></i>' : studio.icon(kind === "error" ? "alert" : "info", 20);
+    const isWork = kind === "busy" || kind === "job";
+    const lead = isWork ? '<i class="spinner"></i>' : studio.icon(kind === "error" ? "alert" : "info", 20);
     const button = action ? `<button type="button" class="chip" data-toast-action>${escape(action.label)}</button>` : "";
-    const close = kind === "busy" ? "" : studio.button("close", "Dismiss · Escape", { small: true, action: "dismiss" });
-    const role = kind === "error" ? "alert" : "status";
+    const close = isWork ? "" : studio.button("close", "Dismiss · Escape", { small: true, action: "dismiss" });
+    // words that change three times a second are not read aloud
+    const role = { error: "alert", job: "group" }[kind] || "status";
     return `<div class="toast" data-kind="${kind}" role="${role}">${lead}<span>${escape(text)}</span>${button}${close}</div>`;
   }
 
@@ -37,6 +39,13 @@
     timer = setTimeout(() => place(message), BUSY_DELAY_MS);
   }
 
+  /** Long work: the same toast goes on with new words; an error that shows is not covered. */
+  function job({ text, action }) {
+    if (current?.kind === "job") return setText(one("span", current.element), text);
+    if (!current) place({ kind: "job", text, action });
+    return undefined;
+  }
+
   /** Hide whatever shows, or only messages of one kind. */
   function hide(kind) {
     if (!current || (kind && current.kind !== kind)) return false;
@@ -48,6 +57,7 @@
 
   studio.toast = {
     show,
+    job,
     hide,
     kind: () => current?.kind,
     mount(element) {

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
+from pipelines.checkpoints.download import Progress, download
 from pipelines.checkpoints.registry import FILES, RENDERING, CheckpointFile
 from pipelines.errors import StudioError
 
-Progress = Callable[[float, str], None]
 State = Literal["missing", "present", "good", "bad"]
 FOLDER_VARIABLE = "DITTO_CHECKPOINTS"
 CHUNK = 1 << 20
@@ -87,66 +86,12 @@ def fetch(file: CheckpointFile, folder: Path, *, progress: Progress | None = Non
         raise StudioError(
             f"`{file.name}` needs {file.size / 1e6:,.0f} MB but only {room / 1e6:,.0f} MB are free: {folder}"
         )
-    path = _download(file, folder / file.release, progress)
+    path = download(file, folder / file.release, progress=progress)
     status = verify(file, folder)
     if status.state == "bad":
         path.unlink(missing_ok=True)
         raise StudioError(f"{status.note} The damaged file was deleted.")
     return path
-
-
-def _download(file: CheckpointFile, folder: Path, progress: Progress | None) -> Path:
-    import httpx
-    from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
-    from huggingface_hub.utils import logging as hub_logging
-
-    if progress:
-        progress(0.0, f"fetching {file.name}")
-    bar = _progress_bar(file, progress)
-    # Its retries are logged one by one; the visitor gets one sentence at the end.
-    verbosity = hub_logging.get_verbosity()
-    hub_logging.set_verbosity_error()
-    try:
-        path = hf_hub_download(file.repository, file.path, local_dir=folder, tqdm_class=bar)
-    except LocalEntryNotFoundError as error:
-        raise StudioError(_unreachable(file, folder)) from error
-    except EntryNotFoundError as error:
-        raise StudioError(f"`{file.name}` is no longer at {file.repository}/{file.path}.") from error
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
-        raise StudioError(_unreachable(file, folder)) from error
-    finally:
-        hub_logging.set_verbosity(verbosity)
-    if progress:
-        progress(1.0, f"fetched {file.name}")
-    return Path(path)
-
-
-def _unreachable(file: CheckpointFile, folder: Path) -> str:
-    address = f"https://huggingface.co/{file.repository}/blob/main/{file.path}"
-    return (
-        f"`{file.name}` could not be fetched because huggingface.co does not answer: try again later (what has arrived"
-        f" is kept), or download {address} by hand to {folder / file.path}"
-    )
-
-
-def _progress_bar(file: CheckpointFile, progress: Progress | None) -> type:
-    """A silent tqdm that tells `progress` how far the download is."""
-    from tqdm.auto import tqdm
-
-    class Bar(tqdm):
-        def __init__(self, *arguments: Any, **options: Any) -> None:
-            options.pop("name", None)
-            super().__init__(*arguments, **{**options, "disable": False, "file": io.StringIO()})
-
-        def update(self, n: float | None = 1) -> bool | None:
-            shown = super().update(n)
-            total = self.total or file.size
-            if progress and total:
-                progress(min(0.999, self.n / total), f"fetching {file.name}: {self.n / 1e6:,.0f} MB")
-            return shown
-
-    return Bar
 
 
 def verify(file: CheckpointFile, folder: Path) -> Status:

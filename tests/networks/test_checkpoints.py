@@ -9,10 +9,13 @@ import json
 import os
 import pickle
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -296,30 +299,54 @@ def test_verify_checks_the_hash(tmp_path: Path) -> None:
     assert sha256_of(path) != file.sha256
 
 
+@dataclass
+class LocalHub:
+    """What a hub on this machine has, how it behaves, and what it was asked for."""
+
+    content: dict[str, bytes] = field(default_factory=dict)
+    """By a file's path."""
+    cut_after: int | None = None
+    """Close the connection after so many bytes of an answer."""
+    ranges: list[str | None] = field(default_factory=list)
+    """The Range header of every download."""
+    sent: int = 0
+    """Bytes of files sent."""
+
+
 @pytest.fixture
-def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalHub]:
     """A hub on this machine: put content under a file's path and it can be fetched."""
-    content: dict[str, bytes] = {}
+    state = LocalHub()
 
     class Hub(http.server.BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
             self._answer(body=False)
 
         def do_GET(self) -> None:
+            state.ranges.append(self.headers.get("Range"))
             self._answer(body=True)
 
         def _answer(self, *, body: bool) -> None:
-            data = content.get(self.path.partition("/resolve/main/")[2])
-            self.send_response(404 if data is None else 200)
+            data = state.content.get(self.path.partition("/resolve/main/")[2])
             if data is None:
+                self.send_response(404)
                 self.send_header("X-Error-Code", "EntryNotFound")
-            else:
-                self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
-                self.send_header("X-Repo-Commit", "0" * 40)
-            self.send_header("Content-Length", str(len(data or b"")))
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            start = int((self.headers.get("Range") or "bytes=0-").removeprefix("bytes=").rstrip("-"))
+            self.send_response(206 if start else 200)
+            if start:
+                self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            self.send_header("ETag", f'"{hashlib.sha256(data).hexdigest()}"')
+            self.send_header("X-Repo-Commit", "0" * 40)
+            self.send_header("Content-Length", str(len(data) - start))
             self.end_headers()
-            if body and data:
-                self.wfile.write(data)
+            if body:
+                part = data[start:][: state.cut_after]
+                state.sent += len(part)
+                self.wfile.write(part)
+                self.close_connection = True
 
         def log_message(self, format: str, *arguments: object) -> None:
             pass
@@ -331,31 +358,111 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, bytes]]:
     monkeypatch.setattr(
         "huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", address + "/{repo_id}/resolve/{revision}/{filename}"
     )
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_DISABLE_XET", True)
-    yield content
+    # its own waits between attempts, and pieces of 10 MB
+    monkeypatch.setattr("huggingface_hub.file_download.time", SimpleNamespace(sleep=lambda _: None, time=time.time))
+    monkeypatch.setattr("huggingface_hub.constants.DOWNLOAD_CHUNK_SIZE", 1 << 16)
+    yield state
     server.shutdown()
     server.server_close()
 
 
-def test_fetch_downloads_checks_and_tells(hub: dict[str, bytes], tmp_path: Path) -> None:
+def test_fetch_downloads_checks_and_tells(hub: LocalHub, tmp_path: Path) -> None:
     file = replace(FILES["ditto/config"], size=None)
-    hub[file.path] = pickle.dumps({"default_kwargs": {"overlap_v2": 70}})
+    hub.content[file.path] = pickle.dumps({"default_kwargs": {"overlap_v2": 70}})
     seen: list[tuple[float, str]] = []
     path = checkpoints.fetch(file, tmp_path, progress=lambda share, text: seen.append((share, text)))
-    assert path.read_bytes() == hub[file.path] and find(file, tmp_path) == path
+    assert path.read_bytes() == hub.content[file.path] and find(file, tmp_path) == path
     assert seen[0] == (0.0, "fetching ditto/config") and seen[-1] == (1.0, "fetched ditto/config")
 
 
-def test_a_bad_download_is_not_kept(hub: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_bad_download_is_not_kept(hub: LocalHub, tmp_path: Path) -> None:
     file = FILES["liveportrait/stitching"]
-    hub[file.path] = b"<html>sign in</html>"
+    hub.content[file.path] = b"<html>sign in</html>"
     with pytest.raises(StudioError, match=r"web page.* The damaged file was deleted."):
         checkpoints.fetch(file, tmp_path)
     assert find(file, tmp_path) is None
 
 
-def test_a_file_that_moved_is_named(hub: dict[str, bytes], tmp_path: Path) -> None:
+def test_a_file_that_moved_is_named(hub: LocalHub, tmp_path: Path) -> None:
     with pytest.raises(
         StudioError, match=r"`ditto/config` is no longer at digital-avatar/ditto-talkinghead/ditto_cfg"
     ):
         checkpoints.fetch(FILES["ditto/config"], tmp_path)
+
+
+def published(hub: LocalHub) -> checkpoints.CheckpointFile:
+    """A file of 1.2 MB with the size and hash its release publishes."""
+    config = {"default_kwargs": {"emo": np.random.default_rng(0).random((150, 1000))}}
+    data = pickle.dumps(config)
+    file = replace(FILES["ditto/config"], size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    hub.content[file.path] = data
+    return file
+
+
+def parts_of(folder: Path) -> list[Path]:
+    return list(folder.rglob("*.part"))
+
+
+def test_a_lost_connection_is_taken_up_again(hub: LocalHub, tmp_path: Path) -> None:
+    """Cut off after every 500 kB, and still every byte is asked for about once."""
+    file = published(hub)
+    hub.cut_after = 500_000
+    path = checkpoints.fetch(file, tmp_path)
+    assert sha256_of(path) == file.sha256 and not parts_of(tmp_path)
+    starts = [int((r or "bytes=0-")[6:-1]) for r in hub.ranges]
+    assert starts[0] == 0 and len(starts) == 3 and all(b - a > 400_000 for a, b in pairwise(starts))
+    assert file.size is not None and hub.sent < file.size + 3 * (1 << 16)
+
+
+def test_a_later_fetch_resumes(hub: LocalHub, tmp_path: Path) -> None:
+    file = published(hub)
+    assert file.size is not None
+
+    def give_up(share: float, text: str) -> None:
+        if share > 0.5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        checkpoints.fetch(file, tmp_path, progress=give_up)
+    (part,) = parts_of(tmp_path)
+    have, sent = part.stat().st_size, hub.sent
+    assert find(file, tmp_path) is None and 0.4 * file.size < have < 0.6 * file.size
+
+    seen: list[float] = []
+    path = checkpoints.fetch(file, tmp_path, progress=lambda share, _: seen.append(share))
+    assert hub.ranges == [None, f"bytes={have}-"] and hub.sent - sent == file.size - have
+    assert sha256_of(path) == file.sha256 and checkpoints.verify(file, tmp_path).state == "good"
+    assert seen[0] == 0 and seen[1] > 0.5 and seen[-1] == 1 and not parts_of(tmp_path)
+
+
+def test_what_has_arrived_is_kept_when_the_hub_is_gone(hub: LocalHub, tmp_path: Path) -> None:
+    file = published(hub)
+    hub.cut_after = 0
+    with pytest.raises(StudioError, match=r"does not answer: try again later \(what has arrived is kept\)"):
+        checkpoints.fetch(file, tmp_path)
+    hub.cut_after = None
+    checkpoints.fetch(file, tmp_path)
+
+
+def test_a_new_revision_starts_over(hub: LocalHub, tmp_path: Path) -> None:
+    """Half of one revision is never completed with half of another."""
+    file = published(hub)
+    target = tmp_path / file.release / file.path
+    target.parent.mkdir(parents=True)
+    stale = target.with_name(f"{target.name}.0123456789abcdef.part")
+    stale.write_bytes(b"old" * 1000)
+    assert sha256_of(checkpoints.fetch(file, tmp_path)) == file.sha256
+    assert hub.ranges == [None] and not stale.exists()
+
+
+def test_a_damaged_part_is_found_out(hub: LocalHub, tmp_path: Path) -> None:
+    """The hash is checked after resuming, and the next attempt starts clean."""
+    file = published(hub)
+    target = tmp_path / file.release / file.path
+    target.parent.mkdir(parents=True)
+    digits = hashlib.sha256(hub.content[file.path]).hexdigest()[:16]
+    target.with_name(f"{target.name}.{digits}.part").write_bytes(b"\0" * 1000)
+    with pytest.raises(StudioError, match=r"should have the hash its release publishes.*was deleted"):
+        checkpoints.fetch(file, tmp_path)
+    assert sha256_of(checkpoints.fetch(file, tmp_path)) == file.sha256
+    assert hub.ranges == ["bytes=1000-", None]

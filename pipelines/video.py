@@ -22,6 +22,8 @@ VIDEO_FORMATS = (".mp4",)
 CRF = 18
 """x264's constant quality: differences from the frames are not visible."""
 AUDIO_BIT_RATE = "160k"
+SOUND_RATE = 32_000
+"""Samples a second of extracted sound: all that speech holds."""
 _LOG_BYTES = 400
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
 _COLOURS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
@@ -127,6 +129,27 @@ class _Encoder:
             self._log.seek(0)
             reason = " ".join(self._log.read()[-_LOG_BYTES:].decode(errors="replace").split())
             raise StudioError(f"The video could not be written: {reason or 'ffmpeg ended early'}.")
+
+
+def extract_sound(source: Path, path: Path, *, rate: int = SOUND_RATE, longest_s: float | None = None) -> Path:
+    """The first sound track of a file as mono 16-bit WAV, which plays and seeks alike everywhere.
+
+    Raises:
+        StudioError: the file holds no sound we can read.
+    """
+    import imageio_ffmpeg
+
+    part = [] if longest_s is None else ["-t", f"{longest_s:g}"]
+    coding = ["-vn", "-map", "0:a:0", "-map_metadata", "-1", "-ac", "1", "-ar", str(rate), "-c:a", "pcm_s16le"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *_ONLY_THIS_FILE, "-i", str(source)]
+    command += [*part, *coding, "-f", "wav", str(path)]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)  # noqa: S603
+    if done.returncode:
+        path.unlink(missing_ok=True)
+        raise StudioError(
+            f"`sound` should be a file with a sound track such as .wav or .mp3; choose another: {source.name}"
+        )
+    return path
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from pipelines.errors import StudioError
-from pipelines.video import read_video, video_info, write_video
+from pipelines.video import SOUND_RATE, extract_sound, read_video, video_info, write_video
 
 
 def pictures(count: int, *, height: int = 96, width: int = 128) -> Iterator[np.ndarray]:
@@ -131,6 +131,23 @@ def test_outputs_are_checked_before_work(tmp_path: Path, name: str, words: str) 
 def test_no_frames_are_no_film(tmp_path: Path) -> None:
     with pytest.raises(StudioError, match="at least one frame"):
         write_video(iter(()), tmp_path / "film.mp4")
+
+
+def test_sound_of_a_film_as_mono_wav(tmp_path: Path, sound: Path) -> None:
+    film = write_video(pictures(40), tmp_path / "film.mp4", audio=sound)
+    samples, rate = soundfile.read(extract_sound(film, tmp_path / "sound.wav"))
+    assert rate == SOUND_RATE and samples.ndim == 1 and len(samples) / rate == pytest.approx(1.6, abs=0.1)
+    short, _ = soundfile.read(extract_sound(sound, tmp_path / "short.wav", longest_s=0.5))
+    assert len(short) / rate == pytest.approx(0.5, abs=0.01)
+
+
+def test_what_has_no_sound_gets_one_sentence(tmp_path: Path) -> None:
+    silent = write_video(pictures(3), tmp_path / "film.mp4")
+    (tmp_path / "list.wav").write_text("#EXTM3U\n#EXTINF:5,\nfile:///etc/hostname\n")
+    for source in (silent, tmp_path / "list.wav", tmp_path / "missing.wav"):
+        with pytest.raises(StudioError, match="sound track"):
+            extract_sound(source, tmp_path / "sound.wav")
+    assert not (tmp_path / "sound.wav").exists()
 
 
 @pytest.mark.parametrize(

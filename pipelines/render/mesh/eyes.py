@@ -10,13 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.render.mesh.anatomy import IRIS_CENTRE
+from pipelines.render.mesh.anatomy import IRIS_CENTRE, LID_ROWS_ABOVE_RIGHT, LID_ROWS_BELOW_RIGHT, both_sides
 from pipelines.render.mesh.geometry import MeshGeometry
 from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, split_eye
 from pipelines.render.mesh.layer_kernels import draw_eye
 from pipelines.render.mesh.lids import Lid, build_lid, draw_lid
 from pipelines.render.mesh.opening import Opening, View, box_around
 from pipelines.render.mesh.posed import PosedMesh
+from pipelines.render.mesh.sclera import LID_SHADOW, SHADOW_FROM, SHADOW_REACH
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -100,6 +101,14 @@ def _landmark_iris(landmarks: Doubles, iris: int, opening: Opening) -> tuple[Dou
     return centre, max(float(np.linalg.norm(edge - centre, axis=1).mean()), 0.08 * opening.width)
 
 
+def _skin_around(image: NDArray[np.uint8], landmarks: Doubles, side: int) -> Floats:
+    """(3,) median RGB of the skin rows above and below one eye."""
+    rows = [both_sides(row)[side] for row, _ in (*LID_ROWS_ABOVE_RIGHT[1:], *LID_ROWS_BELOW_RIGHT)]
+    x, y = np.round(landmarks[np.concatenate(rows), :2]).astype(int).T
+    height, width = image.shape[:2]
+    return np.median(image[y.clip(0, height - 1), x.clip(0, width - 1)], axis=0).astype(np.float32)
+
+
 def _build_eye(
     image: NDArray[np.uint8],
     landmarks: Doubles,
@@ -122,7 +131,7 @@ def _build_eye(
         iris_radius_px=radius,
         ball=np.array([*(iris_uv - rest), ball_radius, *rest]),
         roi_from_uv=np.concatenate([opening.axes.T, (opening.origin - corner)[:, None]], 1),
-        parts=split_eye(region, centre, radius, opening.width),
+        parts=split_eye(region, centre, radius, eye_width=opening.width, skin=_skin_around(image, landmarks, side)),
         lid=build_lid(image, landmarks, opening, side=side),
     )
 
@@ -148,5 +157,13 @@ def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_
         eye.parts,
         eye.ball,
         gaze_rotation(gaze_deg),
-        (0.35 * lowered + 0.6 * widened, 0.09 * opening.width, reveal, away, OVERLAP * opening.width),
+        (
+            LID_SHADOW + 0.2 * lowered + 0.15 * widened,
+            SHADOW_REACH * opening.width,
+            reveal,
+            away,
+            OVERLAP * opening.width,
+            1.0 - 0.3 * lowered * lowered,
+            SHADOW_FROM * opening.width,
+        ),
     )

@@ -26,6 +26,8 @@ SEGMENTS = 2 * len(OVAL)
 RING_RADII = (1.0, 1.07, 1.16, 1.27, 1.4, 1.56, 1.76, 2.0, 2.35, 2.8, 3.5, 4.6)
 LASH_WIDTH = 0.10
 """Distance of the lash ring from the lid margin in eye widths, upper lid; lower lid and corners less."""
+LASH_BELOW_FOLD = 0.85
+"""Share of the way to the fold of the upper lid that the lash ring reaches at most."""
 NECK_PIVOT_IN_HEAD = np.array([0.0, 0.308, 0.927])
 """The head turns about this point. On seven clips of LivePortrait's own motion this costs 0.3 % of the pupil distance
 against the origin of the keypoints; the hair outline stays put, which hides most disocclusion."""
@@ -154,7 +156,8 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
     points[:, 2] = _flatten_rim(points[:, 2], frame=frame)
     skin, holes = face_triangles()
     rings = anatomy.eye_rings()
-    lashes = np.concatenate([_lash_ring(points[ring]) for ring in rings])
+    folds = anatomy.both_sides(anatomy.LID_ROWS_ABOVE_RIGHT[0][0])
+    lashes = np.concatenate([_lash_ring(points[r], fold_px=points[f]) for r, f in zip(rings, folds, strict=True)])
     lash_ids = N_LANDMARKS + np.arange(32).reshape(2, 16)
     skin = _insert_lashes(skin, rings=rings, lash_ids=lash_ids)
     oval_next = np.roll(OVAL, -1)
@@ -218,8 +221,11 @@ def _flatten_rim(depth_px: Doubles, *, frame: HeadFrame) -> Doubles:
     return np.where(depth_px > knee, knee + RIM_DEPTH_SHARE * (depth_px - knee), depth_px)
 
 
-def _lash_ring(ring_px: Doubles) -> Doubles:
-    """(16, 3) vertices just outside the lid margin; they follow the lid so that lashes do not stretch."""
+def _lash_ring(ring_px: Doubles, *, fold_px: Doubles) -> Doubles:
+    """(16, 3) vertices just outside the lid margin; they follow the lid so that lashes do not stretch.
+
+    They stay below the fold of the upper lid: beyond it their triangles would overlap and flicker under motion.
+    """
     centre = ring_px.mean(0)
     tangent = np.roll(ring_px[:, :2], -1, 0) - np.roll(ring_px[:, :2], 1, 0)
     normal = np.stack([tangent[:, 1], -tangent[:, 0]], 1)
@@ -228,6 +234,8 @@ def _lash_ring(ring_px: Doubles) -> Doubles:
     width = np.linalg.norm(ring_px[0, :2] - ring_px[8, :2])
     distance = np.where(np.arange(16) < 9, LASH_WIDTH, 0.4 * LASH_WIDTH) * width
     distance[[0, 8]] *= 0.7
+    to_fold = np.linalg.norm(fold_px[:, :2] - ring_px[1:8, :2], axis=1)
+    distance[1:8] = np.minimum(distance[1:8], LASH_BELOW_FOLD * to_fold)
     lashes = ring_px.copy()
     lashes[:, :2] += normal * distance[:, None]
     return lashes

@@ -1,8 +1,9 @@
 """Take one eye of a photo apart: sclera without iris, completed iris, catchlight, and the rims of both lids.
 
-The parts rebuild the photo exactly: photo = (sclera (1 - alpha) + iris + glint) (1 - upper_alpha - lower_alpha)
-+ upper + lower, where iris, upper and lower are premultiplied. The rims are what lids, lashes and their shadow
-hide; they move with the lids, so that neither a black slit nor an arc stays behind.
+The parts rebuild the photo exactly: photo = (sclera (1 - alpha) + iris + glint) shadow (1 - upper_alpha - lower_alpha)
++ upper + lower, where iris, upper and lower are premultiplied and the shadow of the upper lid is
+`sclera.lid_shadow`. The rims are what lids and lashes hide; they move with the lids, so that neither a black slit nor
+an arc stays behind.
 """
 
 from __future__ import annotations
@@ -24,14 +25,20 @@ from pipelines.render.mesh.layer_kernels import (
     LOWER,
     LOWER_CLEAN,
     SCLERA,
+    SCLERA_CLEAN,
     UPPER,
     UPPER_CLEAN,
 )
 from pipelines.render.mesh.opening import Opening, box_around
+from pipelines.render.mesh.sclera import lid_shadow, sclera_model
 
 Floats = NDArray[np.float32]
 RIM_IN, RIM_OUT = 1.0, 1.30
 """The iris fades out between these multiples of its fitted radius; beyond, the sclera is clean."""
+WHITE_FROM = 1.1
+"""Iris radii from which a pixel may be white enough to tell the colour of the sclera."""
+CORNER_FROM = 0.38
+"""Eye widths from the middle from which the photo's own corner (tear duct) stays while the eye looks away."""
 PROFILE_BINS = 48
 RADII = np.linspace(0.72, 1.76, 53)
 ANGLES = np.radians(np.r_[-40:41:8, 140:221:8, 50:131:10])
@@ -143,27 +150,39 @@ def _whiteness(photo: Floats, margin: Floats) -> Floats:
     return (1.0 - np.clip(unlike, 0.0, 1.0)).astype(np.float32)
 
 
-def split_eye(region: EyeRegion, centre: NDArray[np.float64], radius: float, eye_width: float) -> Floats:
-    """(h, w, EYE_CHANNELS) parts of an eye whose iris is the circle (`centre`, `radius`) in picture px."""
+def split_eye(
+    region: EyeRegion, centre: NDArray[np.float64], radius: float, *, eye_width: float, skin: Floats
+) -> Floats:
+    """(h, w, EYE_CHANNELS) parts of an eye whose iris is the circle (`centre`, `radius`) in picture px.
+
+    `skin` is the (3,) RGB around the eye, which bounds what its white can be.
+    """
     distance = np.hypot(region.x - centre[0], region.y - centre[1]) / radius
     depth_up = smoothstep((region.below_upper - 0.6) / max(1.2, 0.05 * eye_width))
     depth_low = smoothstep((region.above_lower - 0.3) / max(1.0, 0.03 * eye_width))
     trust = (depth_up * depth_low).astype(np.float32)
-    glint = _catchlight(region, trust, distance, radius)
-    matt = region.photo - glint
-    sclera = _sclera(region, trust, distance, eye_width)
+    shadow = lid_shadow(region.below_upper, region.below_upper + region.above_lower, eye_width)[..., None]
+    lit = region.photo / shadow
+    glint = _catchlight(lit, trust, distance, radius)
+    matt = lit - glint
+    along = region.u / eye_width
+    clean = (trust * smoothstep((distance - RIM_OUT + 0.12) / 0.12)).astype(np.float32)
+    smooth = sclera_model(matt, (trust > 0.9) & (distance > WHITE_FROM), along, skin)
+    sclera = matt * clean[..., None] + smooth * (1 - clean[..., None])
     iris = _complete_iris(matt, trust, distance, radius)
     alpha = (1.0 - smoothstep((distance - RIM_IN) / (RIM_OUT - RIM_IN))).astype(np.float32)[..., None]
     edge = np.clip((distance - 0.92) / 0.2, 0, 1)[..., None]
     trusted = trust[..., None]
     rim = matt * trusted + (iris * (1 - edge) + sclera * edge) * (1 - trusted)
     premultiplied = np.where(alpha > 0, rim - sclera * (1 - alpha), 0.0)
-    eye = sclera * (1 - alpha) + premultiplied + glint
+    eye = (sclera * (1 - alpha) + premultiplied + glint) * shadow
     share = smoothstep((region.above_lower - region.below_upper) / max(2.0, 0.12 * eye_width) + 0.5)[..., None]
     hidden = 1.0 - trusted
     lid = region.photo - eye * trusted
+    in_corner = (clean * smoothstep((np.abs(along) - CORNER_FROM) / 0.08))[..., None]
     parts = np.empty((*distance.shape, EYE_CHANNELS), np.float32)
     parts[..., SCLERA : SCLERA + 3] = sclera
+    parts[..., SCLERA_CLEAN : SCLERA_CLEAN + 3] = matt * in_corner + smooth * (1 - in_corner)
     parts[..., IRIS : IRIS + 3] = premultiplied
     parts[..., ALPHA : ALPHA + 1] = alpha
     parts[..., GLINT : GLINT + 3] = glint
@@ -175,8 +194,8 @@ def split_eye(region: EyeRegion, centre: NDArray[np.float64], radius: float, eye
         (UPPER_CLEAN, region.below_upper, share),
         (LOWER_CLEAN, region.above_lower, 1 - share),
     ):
-        clean = _without_iris(region, across, u_iris, reach=RIM_OUT * radius)
-        parts[..., first : first + 3] = (lid * beside + clean * hidden * (1 - beside)) * part
+        bridged = _without_iris(region, across, u_iris, reach=RIM_OUT * radius)
+        parts[..., first : first + 3] = (lid * beside + bridged * hidden * (1 - beside)) * part
     return parts
 
 
@@ -204,30 +223,14 @@ def _without_iris(region: EyeRegion, across: Floats, u_iris: float, *, reach: fl
     return (row_end[0] * (1 - share) + row_end[1] * share).astype(np.float32)
 
 
-def _catchlight(region: EyeRegion, trust: Floats, distance: Floats, radius: float) -> Floats:
+def _catchlight(photo: Floats, trust: Floats, distance: Floats, radius: float) -> Floats:
     side = max(3, round(0.6 * radius) | 1)
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    top_hat = region.photo - cv2.GaussianBlur(cv2.morphologyEx(region.photo, cv2.MORPH_OPEN, kernel), (0, 0), 0.8)
+    top_hat = photo - cv2.GaussianBlur(cv2.morphologyEx(photo, cv2.MORPH_OPEN, kernel), (0, 0), 0.8)
     height = top_hat.mean(2)
     bright = smoothstep((height - 25.0) / 30.0) * (1 - smoothstep((distance - 0.8) / 0.15)) * (trust > 0.3)
     mask = cv2.GaussianBlur(bright.astype(np.float32), (0, 0), 0.6) * (trust > 0.3)
     return np.clip(top_hat, 0.0, None) * mask[..., None]
-
-
-def _sclera(region: EyeRegion, trust: Floats, distance: Floats, eye_width: float) -> Floats:
-    """White of the eye everywhere in the region, without iris, lashes or lid: own pixels kept, the rest grown."""
-    grey = region.photo.mean(2)
-    clean = (trust * smoothstep((distance - RIM_OUT + 0.12) / 0.12)).astype(np.float32)
-    inside = clean > 0.9
-    if inside.sum() < 6:
-        skin = np.percentile(region.photo.reshape(-1, 3), 70, axis=0)
-        return np.broadcast_to(0.55 * skin + 0.4 * skin.mean(), region.photo.shape).astype(np.float32)
-    level = np.percentile(grey[inside], 65)
-    share = grey / max(float(level), 1.0)
-    seed = clean * smoothstep((share - 0.25) / 0.2) * smoothstep((1.3 - share) / 0.2)
-    grown = cv2.GaussianBlur(push_pull(region.photo, seed.astype(np.float32)), (0, 0), max(0.8, 0.06 * eye_width))
-    grown *= 1.0 - 0.3 * smoothstep((np.abs(region.u) / eye_width - 0.27) / 0.25)[..., None]
-    return (region.photo * clean[..., None] + grown * (1 - clean[..., None])).astype(np.float32)
 
 
 def _complete_iris(matt: Floats, trust: Floats, distance: Floats, radius: float) -> Floats:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-SCLERA, IRIS, ALPHA, GLINT, UPPER, LOWER, UPPER_CLEAN, LOWER_CLEAN = 0, 3, 6, 7, 10, 14, 18, 21
-EYE_CHANNELS = 24
+SCLERA, IRIS, ALPHA, GLINT, UPPER, LOWER, UPPER_CLEAN, LOWER_CLEAN, SCLERA_CLEAN = 0, 3, 6, 7, 10, 14, 18, 21, 24
+EYE_CHANNELS = 27
 
 
 @nb.njit(cache=True, nogil=True)
@@ -95,8 +95,9 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
         layers: (h, w, EYE_CHANNELS) of the source region.
         ball: eyeball centre u, v, radius, and the resting iris centre from there; source px.
         turn: (3, 3) rotation of the eyeball.
-        shade: (depth, reach px, reveal, looked_away, overlap px): shadow under a lowered upper lid, share of cover,
-            how far the rims are replaced by ones without traces of the iris, and how far they reach over the skin.
+        shade: (depth, reach px, reveal, looked_away, overlap px, light, gap px): shadow under the upper lid, share of
+            cover, how far white and rims are replaced by ones without traces of the iris, how far the rims reach over
+            the skin, light on the whole ball, and rest gap of the lids from which the shadow is whole.
     """
     x0, y0, x1, y1 = box
     sclera, iris, glint = np.empty(3, np.float32), np.empty(4, np.float32), np.empty(3, np.float32)
@@ -115,12 +116,16 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
             inside = min((v - upper) * _lean(curves[0], place, u_step), (lower - v) * _lean(curves[1], place, u_step))
             cover = _smooth(0.6 * inside * scale + 0.35)
             if shade[3] > 0.0:
-                cover = max(cover, shade[3] * _smooth(1.0 + 1.4 * inside / shade[4]))
+                cover = max(cover, shade[3] * _smooth(1.5 + 1.5 * inside / shade[4]))
             cover *= shade[2]
             if cover <= 0.0:
                 continue
             xs, ys = _roi(roi_from_uv, u, v)
             _sample(layers, xs, ys, SCLERA, 3, sclera)
+            if shade[3] > 0.0:
+                _sample(layers, xs, ys, SCLERA_CLEAN, 3, spare)
+                for c in range(3):
+                    sclera[c] += shade[3] * (spare[c] - sclera[c])
             iris[0] = iris[1] = iris[2] = iris[3] = 0.0
             pu, pv = u - ball[0], v - ball[1]
             square = pu * pu + pv * pv
@@ -148,7 +153,9 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
                     below[c] += shade[3] * (spare[c] - below[c])
             lids = above[3] + below[3]
             seen, norm = max(1.0 - lids, 0.0), 1.0 / max(lids, 1.0)
-            dark = 1.0 - shade[0] * np.exp(-max(v - upper, 0.0) / shade[1])
+            was_gap = _at(source_curves[1], place) - _at(source_curves[0], place)
+            depth = shade[0] * min(max(was_gap / shade[6], 0.0), 1.0)
+            dark = shade[5] * (1.0 - depth * np.exp(-max(v - upper, 0.0) / shade[1]))
             for c in range(3):
                 ball_light = (sclera[c] * (1.0 - iris[3]) + iris[c] + glint[c]) * dark
                 value = min(max(ball_light * seen + (above[c] + below[c]) * norm, 0.0), 255.0)
@@ -156,67 +163,87 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
 
 
 @nb.njit(cache=True, nogil=True)
-def add_through_flow(out, box, map_x, map_y, origin, delta, grain, grain_from_out, amount):
+def add_through_flow(out, box, map_x, map_y, origin, delta, fixed, fixed_from_out, amount):
     """Add `amount` of a source-space correction wherever the warp shows that source region.
 
     Args:
-        delta: (h, w, 4) RGB change and the share 0..1 of `grain` that goes with it.
+        delta: (h, w, 4) RGB change and the share 0..1 of the grain that goes with it.
         origin: picture x, y of the first pixel of `delta`.
-        grain: (gh, gw, 3) noise that follows the head and is not stretched with the skin.
-        grain_from_out: (2, 3) affine from output pixels to pixels of `grain`.
+        fixed: (h, w, 5) what follows the head and not the skin: grain, then premultiplied RGB and alpha of things in
+            front of the lid.
+        fixed_from_out: (2, 3) affine from output pixels to pixels of `fixed`.
     """
     x0, y0, x1, y1 = box
     h, w = delta.shape[0], delta.shape[1]
-    value, noise = np.empty(4, np.float32), np.empty(3, np.float32)
+    value, still = np.empty(4, np.float32), np.empty(5, np.float32)
     for y in range(y0, y1):
         for x in range(x0, x1):
             xs, ys = map_x[y, x] - origin[0], map_y[y, x] - origin[1]
             if xs <= 0.0 or ys <= 0.0 or xs >= w - 1 or ys >= h - 1:
+                value[:] = 0.0
+            else:
+                _sample(delta, xs, ys, 0, 4, value)
+            gx, gy = _roi(fixed_from_out, x, y)
+            _sample(fixed, gx, gy, 0, 5, still)
+            front = amount * still[4]
+            if front <= 0.0 and value[3] <= 0.0 and value[0] == 0.0 and value[1] == 0.0 and value[2] == 0.0:
                 continue
-            _sample(delta, xs, ys, 0, 4, value)
-            if value[3] <= 0.0 and value[0] == 0.0 and value[1] == 0.0 and value[2] == 0.0:
-                continue
-            gx, gy = _roi(grain_from_out, x, y)
-            _sample(grain, gx, gy, 0, 3, noise)
             for c in range(3):
-                out[y, x, c] = _byte(out[y, x, c] + amount * (value[c] + value[3] * noise[c]))
+                skin = out[y, x, c] + amount * (value[c] + value[3] * still[0])
+                out[y, x, c] = _byte(skin + amount * still[1 + c] - skin * front)
 
 
 @nb.njit(cache=True, nogil=True)
-def draw_lash_line(out, box, uv_from_out, curves, grid, ends, colour, amount, thickness):
-    """Dark line along the upper lid margin with a soft fall of lashes below it.
+def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, look):
+    """Shading of a lowered upper lid, the dark line along its margin and lashes that hang from it.
 
     Args:
         ends: (u of the left corner, u of the right corner, +1 if the outer corner is the right one else -1).
         colour: (3,) of the lashes.
-        thickness: half width of the line, source px.
+        look: (amount of line and lashes, half width of the line, length of the lashes, shade of the lid, height of
+            the open eye); lengths in source px.
     """
     x0, y0, x1, y1 = box
-    u_first, u_step, _ = grid
+    u_first, u_step, scale = grid
+    amount, thickness, length, shade, height = look
     middle, half = (ends[0] + ends[1]) / 2, max((ends[1] - ends[0]) / 2, 1e-3)
+    spacing = 2.0 * half / 19.0
+    hairs = _smooth((spacing * scale - 1.5) / 2.0)
     for y in range(y0, y1):
         for x in range(x0, x1):
             u = uv_from_out[0, 0] * x + uv_from_out[0, 1] * y + uv_from_out[0, 2]
             v = uv_from_out[1, 0] * x + uv_from_out[1, 1] * y + uv_from_out[1, 2]
             along = (u - middle) / half
-            if along < -1.1 or along > 1.1:
+            if along < -1.2 or along > 1.2:
+                continue
+            place = (u - u_first) / u_step
+            margin = _at(curves[0], place)
+            gap = _at(curves[1], place) - margin
+            if gap < 0.0:
+                margin, gap = margin + 0.5 * gap, 0.0
+            t = (v - margin) * _lean(curves[0], place, u_step)
+            if t < -1.1 * height or t > length + thickness + gap:
                 continue
             outer = 0.5 + 0.5 * along * ends[2]
-            taper = _smooth((1.08 - abs(along)) / 0.45) * (0.55 + 0.45 * _smooth(outer * 1.4))
-            if taper <= 0.0:
-                continue
-            margin = _at(curves[0], (u - u_first) / u_step)
-            gap = _at(curves[1], (u - u_first) / u_step) - margin
-            lean = _lean(curves[0], (u - u_first) / u_step, u_step)
-            t = (v - margin - 0.5 * min(gap, thickness)) * lean / thickness
-            t -= 0.3
-            tail = 0.75 * np.exp(-0.9 * t * t) + 0.25 * np.exp(-0.16 * t * t)
-            line = np.exp(-1.6 * t * t) if t < 0.0 else tail
-            alpha = amount * taper * line
-            if alpha < 0.004:
-                continue
+            taper = _smooth((1.12 - abs(along)) / 0.45)
+            light = 1.0
+            if t < 0.0:
+                rise = -t / height
+                light = 1.0 - shade * taper * (
+                    np.exp(-((rise / 0.22) ** 2)) - 0.3 * np.exp(-(((rise - 0.5) / 0.2) ** 2))
+                )
+            taper *= 0.55 + 0.45 * _smooth(outer * 1.4)
+            from_line = (t - 0.5 * min(gap, thickness) - 0.3 * thickness) / thickness
+            line = np.exp(-1.6 * from_line * from_line) if from_line < 0.0 else np.exp(-0.9 * from_line * from_line)
+            fringe = 0.0
+            if t > 0.0 and outer > 0.12:
+                reach = length * (0.45 + 0.55 * _smooth(1.5 * outer)) + 1e-3
+                phase = (u - 0.55 * along * t) / spacing
+                stripe = 0.5 + 0.5 * np.cos(6.2831853 * (phase + 0.21 * np.sin(2.4 * phase)))
+                fringe = 0.6 * (1.0 - _smooth(t / reach)) * (0.5 + hairs * (stripe - 0.5))
+            alpha = amount * taper * max(line, fringe)
             for c in range(3):
-                value = np.float32(out[y, x, c])
+                value = np.float32(out[y, x, c]) * light
                 out[y, x, c] = _byte(value + (min(value, colour[c]) - value) * alpha)
 
 

@@ -137,8 +137,11 @@ def _curves(
     ring_uv: Doubles, upper: NDArray[np.integer], lower: NDArray[np.integer], u_first: float, u_step: float
 ) -> tuple[Floats, float]:
     curves = np.empty((2, CURVE_SAMPLES), np.float32)
-    fill_curve(ring_uv[upper], u_first, u_step, -1.0, curves[0])
-    fill_curve(ring_uv[lower], u_first, u_step, 1.0, curves[1])
+    for row, edge, outward in ((0, upper, -1.0), (1, lower, 1.0)):
+        points = ring_uv[edge]
+        # beside a corner a widely opened lid may reach beyond it, and would draw a spike there
+        points[:, 0] = np.maximum.accumulate(points[:, 0].clip(points[0, 0], points[-1, 0]))
+        fill_curve(points, u_first, u_step, outward, curves[row])
     left, right = ring_uv[upper[0], 0], ring_uv[upper[-1], 0]
     first = int(np.clip(np.ceil((left - u_first) / u_step), 0, CURVE_SAMPLES - 1))
     last = int(np.clip((right - u_first) / u_step, first, CURVE_SAMPLES - 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +31,7 @@ from pipelines.render.mesh.geometry import (
     smoothstep,
 )
 from pipelines.render.mesh.kernels import project, unfold
+from pipelines.render.mesh.lids import lids_of_gaze
 from pipelines.render.mesh.posed import PosedMesh
 
 Doubles = NDArray[np.float64]
@@ -37,6 +40,10 @@ CAMERA_DISTANCE_IN_HEAD = 6.75
 """60 cm."""
 UPPER_LID_SHARE = 0.9
 """Share of a blink done by the upper lid."""
+CORNER_SHARE = np.array([[0.22], [0.12]])
+"""Share of the mean way of an upper lid that the outer and the inner corner go with it."""
+RAISED_MORE = 0.6
+"""How much more of its way the skin above an upper lid makes when the lid goes up: there is no fold to take it in."""
 LINEAR_REACH, EXTRA_REACH = 0.22, 0.22
 """Displacement in head units up to which the atlas is linear, and how much more it can ever become."""
 AREA_FLOOR = 0.12
@@ -84,13 +91,13 @@ class FaceRig:
         exp = (motion.exp[0] - source.exp[0]).astype(np.float64).ravel()
         side = (motion.side[0] - source.side[0]).astype(np.float64).ravel()
         right, left = exp - side, exp + side
-        closure = lid_closure(right, left)
         gaze = (motion.gaze_deg[0] - source.gaze_deg[0]).astype(np.float64)
+        closure, drop = lids_of_gaze(lid_closure(right, left), gaze[:, 1])
         gaze[0] += np.tensordot(right, self._basis.iris[:, 0], 1)
         gaze[1] += np.tensordot(left, self._basis.iris[:, 1], 1)
         rotation, scale, shift = self._rigid_difference(motion)
-        still = not (exp.any() or side.any())
-        displacement = np.zeros((N_LANDMARKS, 3)) if still else self.displace(right, left, closure=closure)
+        still = not (exp.any() or side.any() or closure.any() or drop.any())
+        displacement = np.zeros((N_LANDMARKS, 3)) if still else self.displace(right, left, closure=closure, drop=drop)
         geometry = self._geometry
         head = geometry.vertices_in_head
         if still and not shift.any() and scale == 1.0 and np.array_equal(rotation, np.eye(3)):
@@ -143,12 +150,15 @@ class FaceRig:
             moved=True,
         )
 
-    def displace(self, right: Doubles, left: Doubles, *, closure: Doubles) -> Doubles:
+    def displace(
+        self, right: Doubles, left: Doubles, *, closure: Doubles, drop: Sequence[float] | Doubles = (0.0, 0.0)
+    ) -> Doubles:
         """(478, 3) displacement of the landmarks in the head frame.
 
         Args:
             right, left: (63,) expression difference of each half of the face.
             closure: (2,) lid closure, see `pipelines.motion.eyes`.
+            drop: (2,) share of the rest gap by which both lids of an eye move down, see `lids.lids_of_gaze`.
         """
         basis = self._basis
         flat = basis.landmarks.reshape(N_EXP, -1)
@@ -157,8 +167,8 @@ class FaceRig:
             moved += ((left - right) @ flat).reshape(N_LANDMARKS, 3) * basis.left_share[:, None]
         _soften(moved)
         self._lips.apply(moved)
-        for lid, closed in zip(self._lids, closure, strict=True):
-            lid.apply(moved, float(closed))
+        for lid, closed, down in zip(self._lids, closure, drop, strict=True):
+            lid.apply(moved, float(closed), drop=float(down))
         self._keep_skin_unfolded(moved, closure)
         return moved
 
@@ -244,20 +254,24 @@ class _LidRows:
     def __init__(self, head: Doubles, geometry: MeshGeometry, *, side: int) -> None:
         ring = geometry.eye_rings[side]
         self._upper, self._lower = ring[LID_UPPER], ring[LID_LOWER]
+        self._corners = ring[[EYE_OUTER, EYE_INNER]]
         self._gap = head[self._lower] - head[self._upper]
         self._above = [(both_sides(row)[side], share) for row, share in LID_ROWS_ABOVE_RIGHT]
         self._below = [(both_sides(row)[side], share) for row, share in LID_ROWS_BELOW_RIGHT]
 
-    def apply(self, displacement: Doubles, closure: float) -> None:
-        """Close by a share of the rest gap; the skin above and below follows."""
-        if closure == 0.0:
+    def apply(self, displacement: Doubles, closure: float, *, drop: float = 0.0) -> None:
+        """Close by a share of the rest gap, both lids lowered by `drop` of it; the skin above and below follows."""
+        if closure == 0.0 and drop == 0.0:
             return
-        down = UPPER_LID_SHARE * closure * self._gap
-        up = -(1.0 - UPPER_LID_SHARE) * closure * self._gap
+        down = (UPPER_LID_SHARE * closure + drop) * self._gap
+        up = (drop - (1.0 - UPPER_LID_SHARE) * closure) * self._gap
         displacement[self._upper] += down
         displacement[self._lower] += up
+        displacement[self._corners] += CORNER_SHARE * (UPPER_LID_SHARE * closure + drop) * self._gap.mean(0)
+        # a lid that opens wider pushes the skin above it together, one that closes pulls it smooth
+        raised = UPPER_LID_SHARE * closure + drop < 0.0
         for row, share in self._above:
-            displacement[row] += share * down
+            displacement[row] += (share + RAISED_MORE * (1.0 - share) if raised else share) * down
         for row, share in self._below:
             displacement[row] += share * up
 

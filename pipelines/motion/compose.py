@@ -130,7 +130,13 @@ class Expression:
 
 
 def compose_expression(
-    source: Motion, base: Motion, vectors: Array, ratio: Array, *, weights: tuple[Array, Array] | None
+    source: Motion,
+    base: Motion,
+    vectors: Array,
+    ratio: Array,
+    *,
+    weights: tuple[Array, Array] | None,
+    extra: tuple[Array, Array] | None = None,
 ) -> Expression:
     """Expression part of `compose`, with what the limits kept; `weights` of the regions, None where all are 1."""
     shape = (-1, N_EXP)
@@ -138,6 +144,8 @@ def compose_expression(
     base_exp, base_side = base.exp.reshape(shape), base.side.reshape(shape)
     driven_exp, driven_side = base_exp - source_exp, base_side - source_side
     edit_exp, edit_side = expression_of(vectors)
+    if extra is not None:
+        edit_exp, edit_side = edit_exp + extra[0], edit_side + extra[1]
     if (vectors[..., RATIO_SLOTS] >= 0).any():
         edit_exp = edit_exp + _solve_ratio(vectors, ratio, driven_exp + edit_exp, driven_side + edit_side)
 
@@ -223,7 +231,9 @@ def compose_rigid(
     )
 
 
-def compose(source: Motion, base: Motion, vectors: Array, ratio: Array) -> tuple[Motion, Expression, Rigid | None]:
+def compose(
+    source: Motion, base: Motion, vectors: Array, ratio: Array, *, extra: tuple[Array, Array] | None = None
+) -> tuple[Motion, Expression, Rigid | None]:
     """Motion of an edit on a base.
 
     Args:
@@ -231,13 +241,14 @@ def compose(source: Motion, base: Motion, vectors: Array, ratio: Array) -> tuple
         base: T frames, what drives the face, already relative to the source.
         vectors: (N_SLOTS,), (1, N_SLOTS) or (T, N_SLOTS) float32 edit values.
         ratio: (2,) eye aspect ratio [right, left] of the source.
+        extra: (T, 63) mean and half left-minus-right expression that the edit adds besides its slots.
 
     Returns:
         Motion of T frames and the two records of what was asked and kept.
     """
     v = vectors.reshape(-1, N_SLOTS)
     weights = region_weights(v) if (v[..., REGION_SLOTS] != 1).any() else None
-    expression = compose_expression(source, base, v, ratio, weights=weights)
+    expression = compose_expression(source, base, v, ratio, weights=weights, extra=extra)
     rigid = compose_rigid(source, base, v, weights=weights)
     length = len(expression.exp)
     motion = (base if len(base) == length else base[np.zeros(length, np.intp)]).with_(

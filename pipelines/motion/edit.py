@@ -39,6 +39,8 @@ from pipelines.motion.space import Motion
 FORMAT = "ditto-edit"
 VERSION = 1
 MAX_MASK_BYTES = 1 << 20
+Extra = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""(T, 63) mean and half left-minus-right expression that acts as part of an edit without being in its slots."""
 _PNG = b"\x89PNG\r\n\x1a\n"
 _TOLERANCE = 1e-6
 _SMALLEST = 1e-2
@@ -226,9 +228,11 @@ def apply_edit(source: HasSource, base: Motion, edit: Edit) -> Motion:
     return compose(source.motion, base, edit.vector, source.eye_ratio)[0]
 
 
-def apply_vectors(source: HasSource, base: Motion, vectors: NDArray[np.float32]) -> Motion:
-    """As `apply_edit` with one edit vector per frame, (T, N_SLOTS) float32 within the slot ranges, for keyframes."""
-    return compose(source.motion, base, vectors, source.eye_ratio)[0]
+def apply_vectors(
+    source: HasSource, base: Motion, vectors: NDArray[np.float32], *, extra: Extra | None = None
+) -> Motion:
+    """As `apply_edit` with one edit vector per frame, (T, N_SLOTS) float32, for keyframes and layers."""
+    return compose(source.motion, base, vectors, source.eye_ratio, extra=extra)[0]
 
 
 @dataclass(frozen=True)
@@ -247,12 +251,12 @@ class Resolved:
         return {SLOTS[i].key: (float(self.asked[i]), float(self.given[i])) for i in cut}
 
 
-def resolve_edit(source: HasSource, base: Motion, edit: Edit) -> Resolved:
+def resolve_edit(source: HasSource, base: Motion, edit: Edit, *, extra: Extra | None = None) -> Resolved:
     """`apply_edit` with the limit report: a slot is limited when any of its dims is clipped."""
     asked = edit.vector
-    if edit.is_default:
+    if edit.is_default and extra is None:
         return Resolved(base, asked, asked)
-    motion, expression, rigid = compose(source.motion, base, asked, source.eye_ratio)
+    motion, expression, rigid = compose(source.motion, base, asked, source.eye_ratio, extra=extra)
     given = asked * kept_expression_shares(expression) * kept_rigid_shares(rigid)
     given[RATIO_SLOTS] = given_ratio(source.motion, motion, expression, asked, source.eye_ratio)
     bites = np.abs(given - asked) > _BITES * np.maximum(np.abs(asked), _SMALLEST)

@@ -21,7 +21,6 @@ from pipelines.motion.controls import CONTROLS, SLOTS, Control
 from pipelines.motion.dims import DIMS
 from pipelines.motion.edit import Edit, apply_edit
 from pipelines.motion.regions import MEMBERSHIP, REGIONS
-from pipelines.portrait.pose import head_pose
 from pipelines.portrait.topology import BROWS, EYES, IRISES, LIPS_OUTER, N_LANDMARKS, NOSE, OVAL
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Renderer
@@ -64,8 +63,6 @@ def measure_leakage(portrait: Portrait, renderer: Renderer, *, size: int = CROP_
     """The 63 dims and the named controls at both ends of their sliders; energies of the two ends are added."""
     rest, draw, landmarks = _case(portrait, renderer, size)
     areas = {region: region_area(region, landmarks, size=size) for region in REGIONS if region != "head"}
-    keypoints_px = head_pose(portrait.landmarks_in_crop).to_crop(load_atlas().kp_in_mesh)[:, :2]
-    keypoints_px = _resized(keypoints_px, size)
     results = []
     for control in CONTROLS:
         if control.kind not in ("dim", "semantic"):
@@ -74,7 +71,7 @@ def measure_leakage(portrait: Portrait, renderer: Renderer, *, size: int = CROP_
         energy = _energy(rest, (draw({control.key: value}) for value in (control.lo, control.hi)))
         inside = np.any([areas[region] for region in regions], axis=0)
         if control.keypoint is not None:
-            inside |= keypoint_area(keypoints_px[control.keypoint], landmarks, size=size)
+            inside |= keypoint_area(control.keypoint, landmarks, size=size)
         results.append(Leakage(control.key, regions, share_outside(energy, inside), float(energy.sum())))
     return results
 
@@ -107,15 +104,18 @@ def region_area(region: str, landmarks_px: Points, *, size: int) -> Mask:
         return area
     area = np.zeros((size, size), bool)
     for ring in region_landmarks(region):
-        hull = cv2.convexHull(points[ring].astype(np.float32))[:, 0]
+        hull = np.asarray(cv2.convexHull(points[ring].astype(np.float32)), np.float32)[:, 0]
         area |= polygon_mask(hull, (size, size))
     return _grown(area, margin_px)
 
 
-def keypoint_area(keypoint_px: Points, landmarks_px: Points, *, size: int) -> Mask:
-    """(size, size) disc around a keypoint."""
+def keypoint_area(keypoint: int, landmarks_px: Points, *, size: int) -> Mask:
+    """(size, size) disc around the landmark nearest to a keypoint; the keypoint itself floats before the skin."""
+    atlas = load_atlas()
+    nearest = int(np.linalg.norm(atlas.mesh_mean[:, :2] - atlas.kp_in_mesh[keypoint, :2], axis=1).argmin())
+    middle = landmarks_px[nearest]
     y, x = np.mgrid[0:size, 0:size]
-    return np.hypot(x - keypoint_px[0], y - keypoint_px[1]) <= 2 * _margin_px(landmarks_px)
+    return np.hypot(x - middle[0], y - middle[1]) <= 2 * _margin_px(landmarks_px)
 
 
 def _margin_px(landmarks_px: Points) -> float:

@@ -29,7 +29,7 @@ _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2,scale=out_color_matrix=bt709:out_range
 _COLOURS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
 # playlists and scripts name other files: only containers that hold their own data are opened
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,wav,w64,mp3,flac,aac,aiff,gif,caf,asf"
-_ONLY_THIS_FILE = ["-protocol_whitelist", "file,pipe", "-format_whitelist", _CONTAINERS]
+ONLY_THIS_FILE = ["-protocol_whitelist", "file,pipe", "-format_whitelist", _CONTAINERS]
 
 
 def check_video_path(path: Path) -> None:
@@ -86,7 +86,7 @@ class _Encoder:
     def __init__(self, path: Path, *, size: tuple[int, int], fps: float, audio: Path | None) -> None:
         import imageio_ffmpeg
 
-        sound = ["-an"] if audio is None else [*_ONLY_THIS_FILE, "-i", str(audio)]
+        sound = ["-an"] if audio is None else [*ONLY_THIS_FILE, "-i", str(audio)]
         tracks = [] if audio is None else ["-map", "0:v:0", "-map", "1:a:0", "-c:a", "aac", "-b:a", AUDIO_BIT_RATE]
         pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}", "-i", "-"]
         coding = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(CRF), "-pix_fmt", "yuv420p", "-vf", _EVEN]
@@ -141,7 +141,7 @@ def extract_sound(source: Path, path: Path, *, rate: int = SOUND_RATE, longest_s
 
     part = [] if longest_s is None else ["-t", f"{longest_s:g}"]
     coding = ["-vn", "-map", "0:a:0", "-map_metadata", "-1", "-ac", "1", "-ar", str(rate), "-c:a", "pcm_s16le"]
-    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *_ONLY_THIS_FILE, "-i", str(source)]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", *ONLY_THIS_FILE, "-i", str(source)]
     command += [*part, *coding, "-f", "wav", str(path)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)  # noqa: S603
     if done.returncode:
@@ -205,7 +205,7 @@ def _reader(path: Path, fps: float | None) -> Generator:
     if not path.is_file():
         raise _unreadable(path)
     rate = [] if fps is None else ["-vf", f"fps={fps:g}"]
-    return imageio_ffmpeg.read_frames(str(path), input_params=list(_ONLY_THIS_FILE), output_params=rate)
+    return imageio_ffmpeg.read_frames(str(path), input_params=list(ONLY_THIS_FILE), output_params=rate)
 
 
 def _unreadable(path: Path) -> StudioError:

@@ -139,6 +139,26 @@ def test_a_turn_goes_where_it_was_asked() -> None:
         assert sign * (posed.rigid[nose, axis] - case.geometry.landmarks[nose, axis]) > 5
 
 
+@pytest.mark.parametrize(("name", "yaw_deg"), [("mona_lisa", -18), ("la_velata", -22), ("pearl_earring", -15)])
+def test_a_cheek_turned_into_view_shows_no_seam_of_light(name: str, yaw_deg: float) -> None:
+    case, motion = handle(name), edited(name, yaw_deg=yaw_deg)
+    soft = cv2.GaussianBlur(RENDERER.render(case, motion), (0, 0), 4).mean(2)
+    cheek, edge = case.rig.pose(motion).vertices[[50, 234], :2]
+    way = cheek + (edge - cheek) * np.linspace(0, 0.85, 60)[:, None]
+    light = np.log(soft[way[:, 1].astype(int), way[:, 0].astype(int)] + 8)
+    assert np.abs(np.diff(light)).max() < 0.065
+    assert abs(light[-1] - light[0]) < 0.3
+
+
+@pytest.mark.parametrize("yaw_deg", [-25, 25])
+def test_cloth_cut_off_by_the_crop_does_not_streak(yaw_deg: float) -> None:
+    case, motion = handle("la_velata"), edited("la_velata", yaw_deg=yaw_deg, limit_strength=0)
+    RENDERER.render(case, motion)
+    stretch = np.abs(np.diff(case.map_x[60:-60], axis=1))
+    beside = np.r_[0:90, 421:511]
+    assert np.percentile(stretch[:, beside], 99) < 1.2
+
+
 @pytest.mark.parametrize("golden", sorted(GOLDEN_EDITS))
 def test_pictures_look_as_before(golden: str) -> None:
     name, values = GOLDEN_EDITS[golden]

@@ -1,7 +1,7 @@
 """The hidden cheek of a turned face, completed from the visible one.
 
 A face turned by more than 8 degrees hides skin; turned back, the mesh would smear the few pixels seen at a grazing
-angle. There the mirrored vertex lends its texture, with the brightness matched where both sides are seen.
+angle. There the mirrored vertex lends its detail, while light and colour continue from the skin that is seen.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.motion.atlas import load_atlas
-from pipelines.portrait.topology import N_MESH
+from pipelines.portrait.topology import N_MESH, OVAL
 from pipelines.render.mesh.anatomy import canonical_in_head
 from pipelines.render.mesh.geometry import SEGMENTS, TURNED_DEG, MeshGeometry, smoothstep
 from pipelines.render.mesh.kernels import blend_over, raster_flow, vertex_normals
@@ -21,19 +21,25 @@ Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
 FEWEST_VERTICES = 12
 """Fewer hidden vertices are not worth a second pass."""
-FEWEST_PAIRS = 5
 EDGE_BOOST = 1.7
 """Keeps the rim of the completed cheek opaque although its edge is blurred."""
-RATIO_SPREAD = 0.2
-"""Head units over which the brightness ratio of the two cheeks is averaged."""
-LOG_RATIO_RANGE = (-1.2, 0.45)
-"""The lending cheek may be darkened far, brightened only a little: extrapolated light looks like a lamp."""
+TEMPLE = (0.05, 0.4)
+"""Head units above the eyes at which the borrowed skin starts to fade, and over which: hairlines are not symmetric."""
+SEEN = 0.3
+"""Vertices less hidden than this give the light that is continued into the gap."""
+BROAD_SHARE = 0.028
+"""Standard deviation of the average that parts light from detail, as a share of the side."""
+LOG_OFFSET = 8.0
+DETAIL_GAIN = (0.25, 1.5)
+"""Detail grows with its surroundings within these: brightened far, a shadow is all noise."""
+FAR = 1e8
+"""Depths beyond this are where nothing was drawn."""
 
 
 class CheekCompletion:
     """Second raster pass over the grazing triangles with mirrored texture coordinates."""
 
-    def __init__(self, image: NDArray[np.uint8], geometry: MeshGeometry) -> None:
+    def __init__(self, image: NDArray[np.uint8], alpha: Floats, geometry: MeshGeometry) -> None:
         self._all = geometry.triangles
         normals = np.empty_like(geometry.vertices)
         vertex_normals(geometry.vertices, self._all, len(self._all), False, normals)
@@ -42,7 +48,7 @@ class CheekCompletion:
         mirror = _mirror_ids(geometry)
         self._rim = slice(geometry.n_face - SEGMENTS // 2, geometry.n_face)
         self._rim_carriers = geometry.carriers[self._rim]
-        self._hidden = self._hidden_share(geometry)
+        self._hidden = self._hidden_share(alpha, geometry)
         touched = (self._hidden[self._all] > 0.02).any(1)
         known = np.arange(len(mirror)) < geometry.n_face
         self._triangles = np.ascontiguousarray(self._all[touched & known[self._all].all(1)])
@@ -51,11 +57,11 @@ class CheekCompletion:
         self._image = self._relit(image, geometry, mirror)
 
     @classmethod
-    def of(cls, image: NDArray[np.uint8], geometry: MeshGeometry) -> CheekCompletion | None:
-        """The completion if the face is turned enough to need one."""
+    def of(cls, image: NDArray[np.uint8], alpha: Floats, geometry: MeshGeometry) -> CheekCompletion | None:
+        """The completion if the face is turned enough to need one; `alpha` (S, S) says where the person is."""
         if abs(geometry.frame.yaw_deg) < TURNED_DEG:
             return None
-        completion = cls(image, geometry)
+        completion = cls(image, alpha, geometry)
         return completion if int((completion._hidden > 0.5).sum()) > FEWEST_VERTICES else None
 
     def draw(self, out: NDArray[np.uint8], posed: PosedMesh, depth: Floats) -> None:
@@ -80,13 +86,13 @@ class CheekCompletion:
         map_x, map_y, cover, near = self._maps
         raster_flow(posed.vertices, self._uv, alpha, triangles, len(triangles), 0.0, rect, map_x, map_y, cover, near)
         window = (slice(top, bottom), slice(left, right))
-        cover[window][near[window] > 1e8] = 0.0
+        cover[window][near[window] > FAR] = 0.0
         mirrored = cv2.remap(self._image, map_x[window], map_y[window], cv2.INTER_LINEAR)
         soft = np.minimum(EDGE_BOOST * cv2.GaussianBlur(cover[window], (0, 0), 1.5 * size / 512), 1.0)
         soft[near[window] > depth[window] + 2.0] = 0.0
         blend_over(out[window], mirrored, soft)
 
-    def _hidden_share(self, geometry: MeshGeometry) -> Doubles:
+    def _hidden_share(self, alpha: Floats, geometry: MeshGeometry) -> Doubles:
         """(V,) 1 where the photo sees a vertex only at a grazing angle on the far side of the face."""
         hidden = np.zeros(len(geometry.vertices))
         facing = self._facing[:N_MESH]
@@ -94,40 +100,94 @@ class CheekCompletion:
         x = canonical_in_head()[:N_MESH, 0]
         left_seen = facing[x > 0.3].mean() > facing[x < -0.3].mean()
         hidden[:N_MESH][x * (1.0 if left_seen else -1.0) > 0.0] = 0.0
+        eyes = canonical_in_head()[np.concatenate(geometry.eye_rings), 1].mean()
+        above = smoothstep((eyes - canonical_in_head()[:N_MESH, 1] - TEMPLE[0]) / TEMPLE[1])
+        hidden[:N_MESH] *= 1.0 - above * _hair_beside(alpha, geometry, above=above, side=-1.0 if left_seen else 1.0)
         hidden[self._rim] = hidden[self._rim_carriers].mean(1)
         return hidden
 
     def _relit(self, image: NDArray[np.uint8], geometry: MeshGeometry, mirror: NDArray) -> NDArray[np.uint8]:
-        """The photo with the lending cheek in the light of the borrowing one: their ratio where both are seen."""
-        seen = np.flatnonzero((self._hidden[:N_MESH] > 0.02) & (self._hidden[:N_MESH] < 0.6))
-        seen = seen[self._hidden[mirror[seen]] < 0.05]
-        if len(seen) < FEWEST_PAIRS:
-            return image
-        soft = cv2.GaussianBlur(image, (0, 0), 0.015 * geometry.size).astype(np.float64)
+        """The photo with the lending cheek in the light of the borrowing one.
 
-        def colours(ids: NDArray) -> Doubles:
-            at = np.clip(geometry.vertices[ids, :2].astype(int), 0, geometry.size - 1)
-            return soft[at[:, 1], at[:, 0]]
-
-        ratio = np.log((colours(seen) + 4.0) / (colours(mirror[seen]) + 4.0))
-        head = geometry.vertices_in_head
-        distance = ((head[:, None] - head[None, seen]) ** 2).sum(-1)
-        weight = np.exp(-0.5 * distance / RATIO_SPREAD**2) + 1e-9
-        gain = np.exp(np.clip(weight @ ratio / weight.sum(1)[:, None], *LOG_RATIO_RANGE))
-        lit = np.ones_like(gain, np.float32)
-        lit[mirror] = gain
-        map_x, map_y, gains, depth = self._maps
+        Broad light and colour are those of the skin seen beside the gap, continued smoothly into it; only the detail
+        is borrowed. So no seam of light can show, however unlike the two cheeks are lit.
+        """
+        broad = _broad_skin(image, geometry)
+        at = np.clip(np.round(geometry.vertices[: geometry.n_face, :2]).astype(int), 0, geometry.size - 1)
+        own = np.log(broad[at[:, 1], at[:, 0]] + LOG_OFFSET)
+        seen = self._hidden[: geometry.n_face] < SEEN
+        continued = np.exp(_harmonic(own, seen, self._all, geometry)) - LOG_OFFSET
+        colour = np.array(broad[at[:, 1], at[:, 0]])
+        colour[mirror[: geometry.n_face]] = continued
+        map_x, map_y, plane, depth = self._maps
         rect = (0, geometry.size, 0, geometry.size)
         rest = geometry.vertices.astype(np.float32)
+        per_vertex = np.zeros((len(rest), 3), np.float32)
+        per_vertex[: geometry.n_face] = colour
+        faces = geometry.triangles[(geometry.triangles < geometry.n_face).all(1)]
+        soft = cv2.GaussianBlur(image, (0, 0), 0.004 * geometry.size).astype(np.float32).mean(2)
+        skin = smoothstep((soft / np.maximum(broad.mean(2), 1.0) - 0.4) / 0.3)
+        # hair beside the gap goes on into it: the mesh stretches it well enough
+        beside = _harmonic(skin[at[:, 1], at[:, 0], None], seen, self._all, geometry)[:, 0]
+        self._hidden[: geometry.n_face] *= smoothstep((beside - 0.45) / 0.4)
         relit = np.empty_like(image)
         for channel in range(3):
-            one = np.ascontiguousarray(lit[:, channel])
-            raster_flow(
-                rest, geometry.uv, one, geometry.triangles, geometry.first_hole, 0.0, rect, map_x, map_y, gains, depth
-            )
-            smooth = cv2.GaussianBlur(gains, (0, 0), 0.02 * geometry.size)
-            relit[..., channel] = np.clip(image[..., channel] * smooth + 0.5, 0, 255)
+            one = np.ascontiguousarray(per_vertex[:, channel])
+            raster_flow(rest, geometry.uv, one, faces, len(faces), 0.0, rect, map_x, map_y, plane, depth)
+            base = np.where(depth < FAR, plane, broad[..., channel])
+            base = cv2.GaussianBlur(base, (0, 0), 0.008 * geometry.size)
+            share = np.clip(base / np.maximum(broad[..., channel], 8.0), *DETAIL_GAIN)
+            detail = image[..., channel] - broad[..., channel]
+            lit = skin * (base + share * detail) + (1.0 - skin) * image[..., channel]
+            relit[..., channel] = np.clip(lit + 0.5, 0, 255)
         return relit
+
+
+def _hair_beside(alpha: Floats, geometry: MeshGeometry, *, above: Doubles, side: float) -> float:
+    """0..1: how much of the far temple has hair beside it; 0 where the scene begins there, as beside a headband."""
+    far = (above[OVAL] > 0.0) & (side * canonical_in_head()[OVAL, 0] > 0.3)
+    ring = slice(geometry.n_face + SEGMENTS, geometry.n_face + 2 * SEGMENTS, 2)
+    hem = np.clip(np.round(geometry.uv_turned_back[ring][far]).astype(int), 0, geometry.size - 1)
+    return float(smoothstep(alpha[hem[:, 1], hem[:, 0]].mean() / 0.5))
+
+
+def _broad_skin(image: NDArray[np.uint8], geometry: MeshGeometry) -> Floats:
+    """(S, S, 3) the broad colour of the skin, continued under brows, beard and the hair at the temples."""
+    inside = np.zeros(image.shape[:2], np.float32)
+    cv2.fillPoly(inside, [np.int32(np.round(geometry.landmarks[OVAL, :2]))], 1.0)  # pyright: ignore
+    photo = image.astype(np.float32)
+    wide = _averaged(photo, inside, 2.0 * BROAD_SHARE * geometry.size)[0]
+    grey = cv2.GaussianBlur(photo.mean(2), (0, 0), 0.004 * geometry.size)
+    bright = inside * smoothstep((grey / np.maximum(wide.mean(2), 1.0) - 0.6) / 0.25).astype(np.float32)
+    near, known = _averaged(photo, bright, BROAD_SHARE * geometry.size)
+    far, _ = _averaged(photo, bright, 3.0 * BROAD_SHARE * geometry.size)
+    share = np.minimum(known / 0.2, 1.0)[..., None]
+    return np.asarray(share * near + (1.0 - share) * far, np.float32)
+
+
+def _averaged(photo: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats]:
+    """Mean colour around every pixel over the pixels that count, and how much of them there was."""
+    known = np.asarray(cv2.GaussianBlur(weight, (0, 0), sigma), np.float32)
+    colour = cv2.GaussianBlur(photo * weight[..., None], (0, 0), sigma)
+    return np.asarray(colour / np.maximum(known, 1e-4)[..., None], np.float32), known
+
+
+def _harmonic(values: Doubles, known: NDArray[np.bool_], triangles: NDArray, geometry: MeshGeometry) -> Doubles:
+    """(n_face, C) `values` where `known`, elsewhere their smooth continuation over the mesh."""
+    faces = triangles[(triangles < geometry.n_face).all(1)].astype(np.int64)
+    count = geometry.n_face
+    laplacian = np.zeros((count, count))
+    head = geometry.vertices_in_head
+    for first, second in ((0, 1), (1, 2), (2, 0)):
+        a, b = faces[:, first], faces[:, second]
+        weight = 1.0 / (np.linalg.norm(head[a] - head[b], axis=1) + 1e-3)
+        np.add.at(laplacian, (a, b), -weight)
+        np.add.at(laplacian, (b, a), -weight)
+    np.fill_diagonal(laplacian, -laplacian.sum(1) + 1e-9)
+    continued = values.copy()
+    inner = laplacian[np.ix_(~known, ~known)]
+    continued[~known] = np.linalg.solve(inner, -laplacian[np.ix_(~known, known)] @ values[known])
+    return continued
 
 
 def _mirror_ids(geometry: MeshGeometry) -> NDArray[np.int64]:

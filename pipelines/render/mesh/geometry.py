@@ -39,6 +39,9 @@ TURNED_DEG = 8.0
 SPOKE_HALF_WIDTH_DEG = 5.0
 SILHOUETTE_MARGIN = 0.06
 """How far outside the silhouette its colour is read once the face turns back, in radii."""
+CALM_SHARE = 0.22
+"""Within this share of the picture from its border the head's turn dies down: a shorter way would stretch hair that
+the crop cuts off into streaks."""
 BORDER_SHARE = 0.08
 """Share of the picture over which motion fades out towards its border."""
 
@@ -199,7 +202,7 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         lash_ids=lash_ids,
         carriers=carriers,
         carry=carry,
-        follow=_follow_weights(vertices, points=points, outside_px=outside_px, n_face=len(face)),
+        follow=_follow_weights(vertices, points=points, outside_px=outside_px, n_face=len(face), size=size),
         face_height_px=height,
         eye_rings=rings,
         lips_inner=LIPS_INNER.astype(np.int64),
@@ -317,7 +320,7 @@ def _distance_outside_oval(vertices: Doubles, *, oval: Doubles) -> Doubles:
     return np.maximum(-np.array(inside), 0.0)
 
 
-def _follow_weights(vertices: Doubles, *, points: Doubles, outside_px: Doubles, n_face: int) -> Doubles:
+def _follow_weights(vertices: Doubles, *, points: Doubles, outside_px: Doubles, n_face: int, size: int) -> Doubles:
     """1 above the chin, 0 half a face height below it; shoulders stay even where they rise beside the chin."""
     top, chin = points[FOREHEAD_TOP, :2], points[CHIN_TIP, :2]
     height = np.linalg.norm(top - chin)
@@ -329,5 +332,7 @@ def _follow_weights(vertices: Doubles, *, points: Doubles, outside_px: Doubles, 
     follow *= 1 - smoothstep((0.30 - above_chin) / 0.35) * smoothstep((aside - 0.34) / 0.34)
     reach = 0.18 + 0.24 * smoothstep(above_chin / 0.4)
     follow = np.maximum(follow, 1 - smoothstep(outside_px / (reach * height)))
+    from_edge_px = np.minimum(vertices[:, :2], size - 1 - vertices[:, :2]).min(1)
+    follow *= smoothstep(from_edge_px / (CALM_SHARE * size))
     follow[:n_face] = 1.0
     return follow

@@ -78,14 +78,15 @@ class MeshRenderer:
         crop = resample(portrait, size)
         image = np.ascontiguousarray(crop.image)
         geometry = build_geometry(crop.landmarks_in_crop, size=size)
+        layers = cut_layers(image, crop.matte, geometry)
         grid_y, grid_x = np.mgrid[0:size, 0:size].astype(np.float32)
         return MeshHandle(
             image=image,
             geometry=geometry,
             rig=FaceRig(geometry, portrait.motion, basis=self._basis),
             light=FaceLight(image, geometry),
-            layers=cut_layers(image, crop.matte, geometry),
-            completion=CheekCompletion.of(image, geometry),
+            layers=layers,
+            completion=CheekCompletion.of(image, layers.foreground[..., 3], geometry),
             features=(EyeLayer(image, geometry), MouthLayer(image, geometry)),
             map_x=np.ascontiguousarray(grid_x),
             map_y=np.ascontiguousarray(grid_y),

@@ -228,7 +228,7 @@ class FaceRig:
     def _turned_back(self, rotation: Doubles) -> float:
         frame = self._geometry.frame
         now = np.degrees(np.arcsin(-np.clip((rotation @ frame.rotation)[2, 0], -1.0, 1.0)))
-        return float(smoothstep((abs(frame.yaw_deg) - abs(now)) / TURN_BACK_DEG))
+        return float(smoothstep((frame.yaw_deg - now) * np.sign(frame.yaw_deg) / TURN_BACK_DEG))
 
     def _project(
         self, head: Doubles, rotation: Doubles, scale: float, shift: Doubles, out: NDArray[np.float32]

@@ -7,6 +7,7 @@ all curves of a stack are evaluated together by one search and one polynomial.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -148,13 +149,29 @@ class CurveTable:
 
 def with_key(curve: Curve | None, key: Key) -> Curve:
     """The curve with one more key, or with the key at that time replaced."""
-    return Curve.of([*(curve.keys if curve else ()), key])
+    return _laid_in(curve, (_checked(key),))
+
+
+def _laid_in(curve: Curve | None, keys: tuple[Key, ...]) -> Curve:
+    """The curve with checked keys in the order of time, in place of those between the first and the last. The other
+    keys stay the same objects, so that many versions of a curve share them."""
+    old = curve.keys if curve else ()
+    start = bisect_left(old, keys[0].time_s, key=_time_of)
+    stop = bisect_right(old, keys[-1].time_s, key=_time_of)
+    whole = old[:start] + keys + old[stop:]
+    if len(whole) > MAX_KEYS:
+        raise StudioError(f"A curve should have at most {MAX_KEYS} keys but has {len(whole)}; remove some.")
+    return Curve(whole)
+
+
+def _time_of(key: Key) -> float:
+    return key.time_s
 
 
 def without_keys(curve: Curve, *, start_s: float, stop_s: float) -> Curve | None:
     """The curve without the keys from `start_s` to `stop_s`, ends included; None if none is left."""
-    kept = [key for key in curve.keys if not start_s <= key.time_s <= stop_s]
-    return Curve.of(kept) if kept else None
+    kept = tuple(key for key in curve.keys if not start_s <= key.time_s <= stop_s)
+    return Curve(kept) if kept else None
 
 
 def retimed(curve: Curve, *, factor: float = 1.0, about_s: float = 0.0, shift_s: float = 0.0) -> Curve:
@@ -187,10 +204,8 @@ def paste_keys(curve: Curve | None, keys: Sequence[Key], *, at_s: float) -> Curv
     """The curve with copied keys laid in from `at_s` on, in place of those that lie between the first and the last."""
     if not keys:
         return curve
-    moved = [key._replace(time_s=round(key.time_s + at_s, TIME_DECIMALS)) for key in keys]
-    low, high = min(key.time_s for key in moved), max(key.time_s for key in moved)
-    kept = without_keys(curve, start_s=low, stop_s=high) if curve else None
-    return Curve.of([*(kept.keys if kept else ()), *moved])
+    moved = Curve.of([key._replace(time_s=key.time_s + at_s) for key in keys])
+    return _laid_in(curve, moved.keys)
 
 
 def curve_of_samples(values: ArrayLike, *, fps: float, tolerance: float) -> Curve:

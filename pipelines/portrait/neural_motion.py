@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-from pipelines.motion.space import N_KEYPOINTS, Floats, Motion, bins_to_degrees
+from pipelines.motion.space import FPS, N_KEYPOINTS, Floats, Motion, bins_to_degrees
+from pipelines.portrait.follow import FollowedFace
+from pipelines.portrait.types import Portrait
+from pipelines.portrait.video_motion import FaceMotion, Progress, Sightings, in_first_crop
 
 if TYPE_CHECKING:
     import torch
@@ -70,15 +74,15 @@ class NeuralMotionExtractor:
 
         return cls(load_motion_extractor(folder), device=device)
 
-    def extract(
-        self, crops: Sequence[Picture], *, progress: Callable[[float, str], None] | None = None
-    ) -> tuple[Motion, Floats]:
+    def read(self, crops: Sequence[Picture]) -> tuple[Motion, Floats]:
         """Motion of T face crops, (H, W, 3) uint8 RGB each, and their canonical keypoints, (T, 21, 3).
 
         Raises:
             StudioError: there is no crop.
         """
         import torch
+
+        from pipelines.networks.motion_extractor import MotionFeatures
 
         if not len(crops):
             raise StudioError("`crops` should hold at least one face but is empty.")
@@ -87,8 +91,38 @@ class NeuralMotionExtractor:
             batch = np.concatenate([network_image(crop, size) for crop in crops[start : start + BATCH]])
             with torch.inference_mode():
                 parts.append([part.cpu().numpy() for part in self.net(torch.from_numpy(batch).to(self.device))])
-            if progress:
-                progress(min(1.0, (start + BATCH) / len(crops)), "reading motion")
-        from pipelines.networks.motion_extractor import MotionFeatures
-
         return motion_of(dict(zip(MotionFeatures._fields, map(np.concatenate, zip(*parts, strict=True)), strict=True)))
+
+    def extract(
+        self,
+        frames: Iterable[Picture],
+        *,
+        reference: int | Portrait | None = None,
+        fps: float = FPS,
+        total: int | None = None,
+        progress: Progress | None = None,
+    ) -> FaceMotion:
+        """As `MotionExtractor.extract`; the expression is absolute."""
+        parts, keypoints = [], []
+        found = Sightings()
+        for faces in _batches(found.watch(frames, total=total, progress=progress)):
+            motion, kp = self.read([face.image for face in faces])
+            parts += [in_first_crop(motion[i], face.first_from_crop) for i, face in enumerate(faces)]
+            keypoints.append(kp)
+        motion = found.spread(parts)
+        return FaceMotion(
+            motion=motion,
+            reference=(
+                self.read([reference.image])[0] if isinstance(reference, Portrait) else found.frame(motion, reference)
+            ),
+            seen=found.seen,
+            eye_ratio=found.eye_ratio,
+            lip_ratio=found.lip_ratio,
+            kp_canonical=np.concatenate(keypoints).mean(0),
+            fps=fps,
+        )
+
+
+def _batches(faces: Iterator[FollowedFace]) -> Iterator[list[FollowedFace]]:
+    while batch := list(itertools.islice(faces, BATCH)):
+        yield batch

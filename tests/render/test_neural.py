@@ -163,13 +163,13 @@ def test_missing_weights_name_the_command(tmp_path) -> None:
 def test_motion_extractor_reads_every_crop() -> None:
     extractor = NeuralMotionExtractor(Networks.seeded(debug=True).motion)
     crops = [np.roll(PORTRAIT.image, shift, 1) for shift in range(0, 90, 10)]
-    motion, kp = extractor.extract(crops)
+    motion, kp = extractor.read(crops)
     assert len(motion) == 9 and kp.shape == (9, 21, 3)
-    alone, _ = extractor.extract(crops[8:])
+    alone, _ = extractor.read(crops[8:])
     np.testing.assert_allclose(alone.exp[0], motion.exp[8], atol=1e-5)
     assert np.ptp(motion.yaw_deg) > 0
     with pytest.raises(StudioError, match="`crops` should hold at least one face"):
-        extractor.extract([])
+        extractor.read([])
 
 
 def test_network_image_is_an_average() -> None:

@@ -15,6 +15,7 @@ from studio.panels.api import build_api
 from studio.panels.export import build_export_panel
 from studio.panels.expression import build_expression_panel, unedited_figure
 from studio.panels.portrait import build_portrait_panel, open_session
+from studio.panels.speech import build_speech_panel
 from studio.services import Services
 from studio.stage.bundle import page_head
 from studio.stage.part import part
@@ -36,7 +37,7 @@ def build_page(services: Services) -> gr.Blocks:
     ) as page:
         token = gr.State(None)
         with gr.Column(elem_id="studio"):
-            part("bar", data=page_data(services.choice))
+            part("bar", data=page_data(services.choice, speech=services.speech.offer()))
             stage = part("stage", events=STAGE_EVENTS, server_functions=[server_function(services)])
             part("time")
             part("rail")
@@ -45,6 +46,7 @@ def build_page(services: Services) -> gr.Blocks:
                 part("panels")
                 build_portrait_panel(wiring)
                 plot = build_expression_panel(wiring)
+                build_speech_panel(wiring)
                 build_export_panel(wiring)
         build_api(services)
 

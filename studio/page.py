@@ -35,6 +35,7 @@ PANELS: tuple[tuple[str, str, str], ...] = (
     ("eyes", "Eyes", "Where the eyes look and how far they open"),
     ("emotion", "Emotion", "Mix the eight emotions of the paper"),
     ("regions", "Regions & limits", "Where edits act and how far they may go"),
+    ("speech", "Speech", "A voice moves the face; every control acts on top"),
     ("export", "Export", "Save the picture or the edit itself"),
 )
 """(key, title, help)."""
@@ -62,8 +63,12 @@ class Message:
 
 
 # ---- fixed per server ----
-def page_data(choice: Choice) -> dict[str, Any]:
-    """Everything the page needs to know of the tables; the `data` prop of the bar part."""
+def page_data(choice: Choice, *, speech: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Everything the page needs to know of the tables; the `data` prop of the bar part.
+
+    Args:
+        speech: what the Speech panel offers; None where there is none.
+    """
     return {
         "slots": [_slot(slot, partner) for slot, partner in zip(SLOTS, _mirror_partners(), strict=True)],
         "controls": [_control(control) for control in CONTROLS],
@@ -78,7 +83,12 @@ def page_data(choice: Choice) -> dict[str, Any]:
         "emotions": [
             {"key": c.key, "label": c.label} for c in CONTROLS if c.kind == "emotion" and c.key != "emotion_intensity"
         ],
-        "panels": [{"key": key, "label": label, "help": text} for key, label, text in PANELS],
+        "panels": [
+            {"key": key, "label": label, "help": text}
+            for key, label, text in PANELS
+            if key != "speech" or speech is not None
+        ],
+        "speech": speech,
         "examples": [{"key": e.key, "label": e.label, "credit": e.credit} for e in EXAMPLES],
         "renderer": renderer_data(choice),
         "routes": dict(ROUTES),
@@ -185,6 +195,7 @@ def stage_value(
         "label": label,
         "mask": session.document.edit.mask is not None,
         "clip": None if session.clip is None else session.clip.record(),
+        "job": None if session.job is None else session.job.record(),
     }
     if renderer is not None:
         value["renderer"] = renderer

@@ -18,6 +18,7 @@ from studio.frames import Drawing
 from studio.jobs import JobDesk
 from studio.neural import NeuralDesk
 from studio.session import Outbox, Session, SessionStore
+from studio.speech import SpeechDesk
 from studio.wording import NO_PORTRAIT
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class Services:
     _stopped: threading.Event = field(default_factory=threading.Event)
     neural: NeuralDesk = field(default_factory=NeuralDesk)
     jobs: JobDesk = field(default_factory=JobDesk)
+    speech: SpeechDesk = field(default_factory=SpeechDesk)
     _prepared: dict[str, Choice] = field(default_factory=dict)
 
     def start(self) -> None:

@@ -9,6 +9,7 @@
   let commitTimer = 0;
   /** The value is read again for other reasons too; a message shows once. */
   let lastMessage = 0;
+  let lastJob = "";
   let sharedEdit = studio.query.get("edit");
   let sharedPortrait = studio.query.get("portrait");
 
@@ -24,6 +25,10 @@
     else if (value.portrait === null && state.portrait === null) studio.emit("portrait");
     if (value.edit) replaceEdit(value.edit, value.label || "Open an edit");
     if (value.mask !== undefined) studio.mask.sync(Boolean(value.mask));
+    if (value.job && value.job.key !== lastJob) {
+      lastJob = value.job.key;
+      studio.jobs.watch(value.job.kind);
+    }
     if (value.clip !== undefined) studio.clip.receive(value.clip);
     if (value.renderer) {
       state.data.renderer = value.renderer;

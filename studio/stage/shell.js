@@ -10,6 +10,7 @@
     stage: mountStagePart,
     time: (host) => studio.mountTimeline(host),
     rail: (host) => studio.mountRail(host),
+    speech: (host, part) => studio.mountSpeech(host, part),
     panels: (host) => studio.mountPanels(host),
   };
 

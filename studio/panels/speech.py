@@ -1,0 +1,65 @@
+"""Speech panel: a voice from the microphone, a file, an example or a text; the motion it makes; its options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from pipelines.errors import StudioError
+from studio.events import Wiring, event_value
+from studio.page import stage_value
+from studio.session import Session
+from studio.speech_order import SpeechOrder
+from studio.stage.part import heading, part
+
+EVENTS = ("generate", "pick_voice", "say")
+
+
+def build_speech_panel(wiring: Wiring) -> None:
+    """Mount the panel where a model that turns speech into motion is here; without one there is none."""
+    desk = wiring.services.speech
+    if not desk.is_ready:
+        return
+    with gr.Column(elem_classes=["st-native", "for-speech"]):
+        heading("Voice", "WAV, MP3, FLAC, OGG or M4A, up to ten minutes")
+        voice = gr.Audio(
+            label="Voice",
+            show_label=False,
+            sources=["upload", "microphone"],
+            type="filepath",
+            buttons=[],
+            elem_id="st-voice",
+        )
+    panel = part("speech", events=EVENTS)
+
+    def pick(session: Session, key: object) -> tuple[Any, str]:
+        return gr.skip(), str(desk.example_for(session, key))
+
+    def say(session: Session, text: object, speaker: object) -> tuple[Any, str]:
+        return gr.skip(), str(desk.say(session, text, speaker=speaker))
+
+    def generate(session: Session, path: str | None, options: object) -> tuple[str]:
+        if path is None:
+            raise StudioError("There is no voice yet; record one, upload one or pick an example.")
+        desk.start(wiring.services.jobs, session, Path(path), SpeechOrder.of(options))
+        return (stage_value(session),)
+
+    guarded_pick = wiring.guarded(pick, failed=(gr.skip(),))
+    guarded_say = wiring.guarded(say, failed=(gr.skip(),))
+    guarded_generate = wiring.guarded(generate)
+
+    def on_pick(token: str | None, event: gr.EventData) -> Any:
+        return guarded_pick(token, event_value(event, "key"))
+
+    def on_say(token: str | None, event: gr.EventData) -> Any:
+        return guarded_say(token, event_value(event, "text"), event_value(event, "voice"))
+
+    def on_generate(token: str | None, path: str | None, event: gr.EventData) -> Any:
+        return guarded_generate(token, path, event_value(event, "options"))
+
+    quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 2}
+    panel.pick_voice(on_pick, wiring.token, [wiring.stage, voice], **quiet)
+    panel.say(on_say, wiring.token, [wiring.stage, voice], **quiet)
+    panel.generate(on_generate, [wiring.token, voice], wiring.stage, **quiet)

@@ -1,0 +1,167 @@
+"""A voice becomes the base track under the edit: examples, spoken texts, and the work on the job thread."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.assets import ASSETS
+from pipelines.errors import StudioError
+from pipelines.motion.space import FPS
+from pipelines.motion.track import Track
+from pipelines.portrait.types import Portrait
+from pipelines.video import Progress, extract_sound
+from studio.clip import MAX_FRAMES, Clip, sound_peaks
+from studio.jobs import Job, JobDesk
+from studio.session import Session
+from studio.speech_order import SpeechOrder, speech_choices
+from studio.wording import NO_PORTRAIT
+
+VOICES_FOLDER = ASSETS / "speech"
+MAX_LABEL = 40
+READ, GENERATED = 0.1, 0.95
+"""Shares of the work: sound read, motion made."""
+
+Generate = Callable[..., Track]
+"""(audio, portrait=, order=, label=, progress=) -> the track."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A voice that ships; credits in full: assets/CREDITS.md."""
+
+    key: str
+    """Name of the file in assets/speech."""
+    label: str
+    credit: str
+
+
+class SpeechDesk:
+    """What the Speech panel offers, and how it is made."""
+
+    def __init__(self, *, recordings: tuple[Recording, ...] = (), generate: Generate | None = None) -> None:
+        """
+        Args:
+            recordings: the examples.
+            generate: the model; None is one that is not here.
+        """
+        self._recordings = {recording.key: recording for recording in recordings}
+        self._generate = generate
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether speech can be turned into motion here."""
+        return self._generate is not None
+
+    def offer(self) -> dict[str, Any] | None:
+        """What the panel shows; None where there is no panel."""
+        from pipelines.speech.tts import LONGEST_TEXT, available
+
+        if not self.is_ready:
+            return None
+        return {
+            **speech_choices(),
+            "voices": [{"key": r.key, "label": r.label, "credit": r.credit} for r in self._recordings.values()],
+            "speakers": [{"key": voice.key, "label": voice.label} for voice in available()],
+            "letters": LONGEST_TEXT,
+        }
+
+    def example_for(self, session: Session, key: object) -> Path:
+        """A copy of an example in the visitor's folder.
+
+        Raises:
+            StudioError: no example has this key.
+        """
+        recording = self._recordings.get(str(key))
+        if recording is None:
+            names = ", ".join(self._recordings)
+            raise StudioError(f"`voice` should be one of {names} but is '{str(key)[:40]}'; pick one.")
+        return Path(shutil.copy(VOICES_FOLDER / recording.key, session.folder / recording.key))
+
+    def say(self, session: Session, text: object, *, speaker: object) -> Path:
+        """A text as sound, in the visitor's folder.
+
+        Raises:
+            StudioError: no engine, an unknown voice, no text or too much of it.
+        """
+        from pipelines.speech.tts import speak
+
+        path = session.folder / f"{_label_of(str(text))}.wav"
+        speak(str(text), path, voice=str(speaker))
+        return path
+
+    def start(self, jobs: JobDesk, session: Session, voice: Path, order: SpeechOrder) -> Job:
+        """Begin to turn a voice into motion; it is the session's clip when the job is done.
+
+        Raises:
+            StudioError: no portrait or model, or other long work still runs.
+        """
+        portrait, generate = session.portrait, self._generate
+        if portrait is None:
+            raise StudioError(NO_PORTRAIT)
+        if generate is None:
+            raise StudioError("Speech needs its model, which is missing; restore assets from the repository.")
+        recording = self._recordings.get(voice.name)
+        label = recording.label if recording else _label_of(voice.stem)
+
+        def work(job: Job) -> None:
+            clip = make_clip(
+                voice,
+                session.folder / f"voice-{job.key}.wav",
+                portrait=portrait,
+                order=order,
+                label=label,
+                generate=generate,
+                progress=job.progress,
+            )
+            job.check()
+            session.set_clip(clip)
+
+        session.job = jobs.start("speech", work, current=session.job)
+        return session.job
+
+
+def make_clip(
+    voice: Path,
+    sound: Path,
+    *,
+    portrait: Portrait,
+    order: SpeechOrder,
+    label: str,
+    generate: Generate,
+    progress: Progress,
+) -> Clip:
+    """The motion of a voice with the sound that plays along.
+
+    Args:
+        voice: the visitor's file.
+        sound: where the WAV for the page goes; left behind only by a clip that succeeded.
+
+    Raises:
+        StudioError: the voice cannot be read, is too long, or the model's own reasons.
+    """
+    from pipelines.speech.audio import load_audio
+
+    progress(0.0, "reading the voice")
+    audio = load_audio(voice, longest_s=MAX_FRAMES / FPS)
+
+    def report(done: float, text: str) -> None:
+        progress(READ + (GENERATED - READ) * done, text)
+
+    try:
+        track = generate(audio, portrait=portrait, order=order, label=label, progress=report)
+        extract_sound(voice, sound, longest_s=track.duration_s)
+        progress(1.0, "")
+        return Clip(track, sound, sound_peaks(audio.samples))
+    except BaseException:
+        sound.unlink(missing_ok=True)
+        raise
+
+
+def _label_of(text: str) -> str:
+    """A name for the visitor, and safe as a file name: letters, digits, spaces, a few marks."""
+    kept = "".join(c if c.isalnum() or c in " -_'" else " " for c in text)
+    return " ".join(kept.split())[:MAX_LABEL].strip() or "Voice"

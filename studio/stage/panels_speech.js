@@ -1,0 +1,195 @@
+// Speech panel: where the voice comes from beside the native recorder, what the generated motion is like, and the way to it.
+(() => {
+  const { state, toast, jobs } = studio;
+  const { make, one, all, escape } = studio.dom;
+  const LABEL_FROM = 0.12;
+  /** Options that have no row of the control table; kept here until they go with the order. */
+  let values = {};
+  let defaults = {};
+  /** Not those of the control table, which come and go with their panels. */
+  const rows = [];
+  let part = null;
+  let host = null;
+
+  const offer = () => state.data.speech;
+  const emotionKey = (key) => `speech_${key}`;
+  const same = (a, b) => Math.abs(a - b) < 1e-6;
+
+  function assign(entries) {
+    Object.assign(values, entries);
+    paint();
+  }
+
+  // ---- rows ----
+  /** A slider of the house over one option. */
+  function optionRow({ key, label, lo, hi, step, unit, tip, kind = "", color = "" }, write = (value) => assign({ [key]: value })) {
+    const control = { key, label, kind: kind || "option", lo, hi, step, unit, tip, panel: "speech", live: true, default: defaults[key] };
+    const row = new studio.Row({
+      control,
+      name: key,
+      kind,
+      color,
+      slots: [],
+      read: () => values[key],
+      rest: () => defaults[key],
+      write,
+    });
+    row.isEditedNow = () => !same(values[key], defaults[key]);
+    rows.push(row);
+    return row.el;
+  }
+
+  /** Shares never exceed 100 %: raising one takes first from what is left to the neutral voice. */
+  function balance(key, value) {
+    const others = state.data.emotions.map((emotion) => emotionKey(emotion.key)).filter((other) => other !== key);
+    const sum = others.reduce((total, other) => total + values[other], 0);
+    const factor = sum + value > 1 ? (1 - value) / sum : 1;
+    return { ...Object.fromEntries(others.map((other) => [other, values[other] * factor])), [key]: value };
+  }
+
+  function emotionRows() {
+    return state.data.emotions.map(({ key, label }, at) => {
+      const name = emotionKey(key);
+      const tip = `How ${label.toLowerCase()} the speech is; what is left of 100 % is neutral`;
+      const spec = { key: name, label, lo: 0, hi: 1, step: 0.01, unit: "%", tip, kind: "emotion", color: `var(--em-${at})` };
+      return key === "emotion_neutral" ? null : optionRow(spec, (value) => assign(balance(name, value)));
+    }).filter(Boolean);
+  }
+
+  // ---- markup ----
+  const chip = (attribute, key, label, tip = "") =>
+    `<button type="button" class="chip" data-${attribute}="${escape(key)}" title="${escape(tip)}">${escape(label)}</button>`;
+
+  function voiceSection() {
+    const { voices, speakers, letters } = offer();
+    const chips = voices.map(({ key, label, credit }) => chip("voice", key, label, credit)).join("");
+    const say = `<form class="say"><input type="text" maxlength="${letters}" placeholder="Or type what should be said" aria-label="Text to speak"
+      autocomplete="off"><select aria-label="Voice of the text">${speakers
+      .map(({ key, label }) => `<option value="${escape(key)}">${escape(label)}</option>`).join("")}</select>
+      <button type="submit" class="chip">Speak</button></form>`;
+    return make(`<section class="sec" data-section="voice"><div class="chips">${chips}</div>${speakers.length ? say : ""}
+      <button type="button" class="primary wide" data-action="generate">Generate motion</button></section>`);
+  }
+
+  function deliverySection() {
+    const scopes = offer().scopes.map(({ key, label, tip }) => chip("scope", key, label, tip)).join("");
+    const section = make(`<section class="sec" data-section="delivery"><header><h3>Delivery</h3>
+      ${studio.button("reset", "Reset the options", { action: "reset-speech", small: true, text: "Reset" })}</header>
+      <div class="chips" role="group" aria-label="What moves">${scopes}</div><div class="list"></div>
+      <label class="check"><input type="checkbox" data-flag="speech_blinks"><span>Blink now and then</span></label>
+      <label class="check"><input type="checkbox" data-flag="speech_idle"><span>Keep moving a little in silence</span></label></section>`);
+    for (const spec of offer().sliders) one(".list", section).append(optionRow(spec));
+    return section;
+  }
+
+  function emotionSection() {
+    const section = make(`<section class="sec" data-section="mood"><header><h3>Mood of the speech</h3><small>the rest of 100 % is neutral</small></header>
+      <div class="mix" role="img"></div><div class="list"></div></section>`);
+    one(".list", section).append(...emotionRows());
+    return section;
+  }
+
+  function samplingSection() {
+    const steps = offer().steps.map(
+      (count) => `<button type="button" role="radio" data-steps="${count}" aria-checked="false">${count}</button>`,
+    ).join("");
+    const section = make(`<section class="sec" data-section="sampling"><header><h3>Sampling</h3><small>the same seed gives the same motion</small></header>
+      <div class="pairs"><label><span>Seed</span><span class="field"><input class="value" data-seed inputmode="numeric" autocomplete="off"
+        aria-label="Seed"></span></label>${studio.button("dice", "New seed", { small: true })}<span class="space"></span>
+      <span>Steps</span><div class="segments" role="radiogroup" aria-label="Steps">${steps}</div></div><div class="list"></div></section>`);
+    one(".list", section).append(optionRow(offer().guidance));
+    return section;
+  }
+
+  // ---- painting ----
+  function paintMix() {
+    const bar = one(".mix", host);
+    const parts = state.data.emotions.map(({ key, label }, at) => ({ at, label, share: values[emotionKey(key)] })).filter(({ share }) => share > 0.001);
+    const rest = Math.max(0, 1 - parts.reduce((sum, { share }) => sum + share, 0));
+    const span = (share, label, kind, color) => {
+      const isWide = share >= LABEL_FROM;
+      return `<span class="${kind} ${isWide ? "" : "sliver"}" style="flex:${share.toFixed(4)} 0 0;--c:${color}"
+        title="${escape(label)} ${Math.round(100 * share)} %">${isWide ? escape(label) : ""}</span>`;
+    };
+    const spans = parts.map(({ at, label, share }) => span(share, label, "", `var(--em-${at})`));
+    if (rest > 0.001) spans.push(span(rest, "Neutral", "rest-share", ""));
+    bar.innerHTML = spans.join("");
+    const words = parts.map(({ label, share }) => `${label} ${Math.round(100 * share)} percent`);
+    bar.setAttribute("aria-label", `Mood of the speech: ${words.join(", ") || "neutral"}`);
+  }
+
+  function paint() {
+    paintMix();
+    for (const row of rows) {
+      row.paint();
+      row.setDisabled(state.portrait ? "" : "Open a portrait first");
+    }
+    for (const item of all("[data-scope]", host)) item.setAttribute("aria-pressed", item.dataset.scope === values.speech_scope);
+    for (const item of all("[data-flag]", host)) item.checked = values[item.dataset.flag];
+    for (const item of all("[data-steps]", host)) {
+      const isOn = Number(item.dataset.steps) === values.speech_steps;
+      item.setAttribute("aria-checked", isOn);
+      item.tabIndex = isOn ? 0 : -1;
+    }
+    const seed = one("[data-seed]", host);
+    if (document.activeElement !== seed) seed.value = values.speech_seed;
+    one("[data-action=generate]", host).disabled = !state.portrait || Boolean(jobs.running());
+  }
+
+  // ---- hands ----
+  function generate() {
+    toast.show({ kind: "busy", text: "Reading the voice" });
+    part.trigger("generate", { options: { ...values } });
+  }
+
+  function onClick(event) {
+    const button = event.target.closest("button");
+    const { voice, scope, steps, action } = button?.dataset || {};
+    if (voice) part.trigger("pick_voice", { key: voice });
+    if (scope) assign({ speech_scope: scope });
+    if (steps) assign({ speech_steps: Number(steps) });
+    if (action === "generate") generate();
+    if (action === "dice") assign({ speech_seed: Math.floor(Math.random() * (offer().max_seed + 1)) });
+    if (action === "reset-speech") assign({ ...defaults });
+  }
+
+  function onChange({ target }) {
+    if (target.dataset.flag) assign({ [target.dataset.flag]: target.checked });
+    if (target.dataset.seed === undefined) return;
+    const seed = Number.parseInt(target.value, 10);
+    assign({ speech_seed: Number.isFinite(seed) ? studio.clamp(seed, 0, offer().max_seed) : values.speech_seed });
+    target.value = values.speech_seed;
+  }
+
+  function onSay(event) {
+    event.preventDefault();
+    const text = one("input", event.target).value.trim();
+    if (text) part.trigger("say", { text, voice: one("select", event.target).value });
+  }
+
+  function mount(element, mounted) {
+    part = mounted;
+    host = element;
+    defaults = { ...offer().defaults };
+    for (const { key } of state.data.emotions) defaults[emotionKey(key)] = 0;
+    values = { ...defaults };
+    host.replaceChildren(voiceSection(), deliverySection(), emotionSection(), samplingSection());
+    host.addEventListener("click", onClick);
+    host.addEventListener("change", onChange);
+    host.addEventListener("submit", onSay);
+    ["portrait", "job"].forEach((name) => studio.on(name, paint));
+    paint();
+  }
+
+  jobs.define("speech", {
+    title: "Generating",
+    done(job) {
+      studio.clip.receive(job.clip);
+      toast.show({ kind: "info", text: "The motion is ready to play. Every control acts on top of it." });
+    },
+  });
+
+  studio.panels.speech = () => {};
+  studio.speech = { set: assign, values: () => ({ ...values }) };
+  studio.mountSpeech = mount;
+})();

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.motion.compose import head_limits
 from pipelines.motion.controls import CONTROLS, N_SLOTS, REGIONS, SLOTS, Control, Slot
 from pipelines.motion.dims import KEYPOINT_INERT, KEYPOINT_NAMES
 from pipelines.motion.edit import Edit
@@ -227,6 +228,7 @@ def portrait_data(portrait: Portrait, *, session: Session) -> dict[str, Any]:
         ],
         "face_index": portrait.face_index,
         "pose": {key: round(float(getattr(motion, key)[0]), 2) for key in ("pitch_deg", "yaw_deg", "roll_deg")},
+        "limits": {key: [round(end, 3) for end in ends] for key, ends in head_limits(motion).items()},
         "eye_ratio": [round(float(ratio), 4) for ratio in portrait.eye_ratio],
         "lip_ratio": round(float(portrait.lip_ratio), 4),
         "crop": [round(value, 5) for value in _crop_in_photo(portrait)],

@@ -27,7 +27,7 @@ from pipelines.motion.eyes import (
     lid_closure,
     lid_drive,
 )
-from pipelines.motion.limits import bounds, clamp_edit, dim_bounds
+from pipelines.motion.limits import bounds, clamp_edit, dim_bounds, yaw_ends
 from pipelines.motion.regions import GAZE, HEAD, N_REGIONS, REGION_SLOTS, dim_weights, region_weights
 from pipelines.motion.space import N_EXP, Motion
 
@@ -83,6 +83,19 @@ def _limit_of(keys: tuple[str, ...]) -> tuple[Array, Array]:
 
 _HEAD_LIMIT = _limit_of(HEAD_KEYS)
 _GAZE_LIMIT = _limit_of(("gaze_x_deg", "gaze_y_deg"))
+_YAW = HEAD_KEYS.index("yaw_deg")
+
+
+def head_limits(source: Motion) -> dict[str, tuple[float, float]]:
+    """Control -> lowest and highest edit of this portrait's head at strength 1: a turned face turns less far."""
+    low, high = _head_limit(source)
+    return {key: (float(low[k]), float(high[k])) for k, key in enumerate(HEAD_KEYS) if np.isfinite(high[k])}
+
+
+def _head_limit(source: Motion) -> tuple[Array, Array]:
+    low, high = (end.copy() for end in _HEAD_LIMIT)
+    low[_YAW], high[_YAW] = yaw_ends(source.yaw_deg[0], low[_YAW], high[_YAW])
+    return low, high
 
 
 def expression_of(vectors: Array) -> tuple[Array, Array]:
@@ -205,7 +218,7 @@ def compose_rigid(
 
     source_pose, base_pose = (np.stack([getattr(m, key) for key in POSE_KEYS], -1) for m in (source, base))
     driven = np.concatenate((head * (base_pose - source_pose), np.zeros_like(base.t)), -1)
-    low, high = bounds(*_HEAD_LIMIT, strength)
+    low, high = bounds(*_head_limit(source), strength)
     head_asked = head * vectors[..., HEAD_SLOTS]
     head_kept = clamp_edit(head_asked, driven, low=low, high=high)
     pose_edit, move = head_kept[..., :3], head_kept[..., 3:]

@@ -34,6 +34,7 @@
       this.listen();
       studio.on("paint", (slots) => this.concerns(slots) && this.paint());
       studio.on("panel", () => this.paint());
+      studio.on("portrait", () => this.drawSafeArea());
     }
 
     controls() {
@@ -54,7 +55,7 @@
     }
 
     drawSafeArea() {
-      const bands = this.controls().map((control) => control[this.safe]);
+      const bands = this.controls().map((control) => (this.safe === "limit" ? table.limitOf(control) : control.band));
       if (!bands[0] || !bands[1]) return;
       const [x0, x1] = bands[0].map((end) => this.toPad(0, end)).sort((a, b) => a - b);
       const [y0, y1] = bands[1].map((end) => this.toPad(1, end)).sort((a, b) => a - b);

@@ -133,8 +133,9 @@
 
     placeLimits(given) {
       const strength = store.get("limit_strength") || 1;
-      const [low, high] = this.control.limit
-        ? this.control.limit.map((end) => end / strength)
+      const limit = table.limitOf(this.control);
+      const [low, high] = limit
+        ? limit.map((end) => end / strength)
         : [2 * this.rest() - given, given].sort((a, b) => a - b);
       this.el.style.setProperty("--l0", this.position(low));
       this.el.style.setProperty("--l1", this.position(high));

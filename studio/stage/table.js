@@ -58,6 +58,9 @@
     return `${figure(control, asked, digits)} → ${figure(control, given, digits)}${unitText(control)}`;
   }
 
+  /** Where the limit bites at strength 1: a portrait that looks aside turns less far than the table says. */
+  const limitOf = (control) => studio.state.portrait?.limits?.[control.key] || control.limit;
+
   const unitText = (control) => (control.unit === "%" ? "\u202f%" : control.unit === "°" ? "°" : "");
   const withUnit = (control, value) => figure(control, value) + unitText(control);
 
@@ -102,6 +105,7 @@
     withUnit,
     change,
     unitText,
+    limitOf,
     spoken,
     parse,
     snap,

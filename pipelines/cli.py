@@ -14,9 +14,9 @@ from typing import Any, get_args
 
 from pipelines import checkpoints
 from pipelines.console import show_progress, write_json, write_table
+from pipelines.edit_options import add_edit_options, read_edit
 from pipelines.errors import StudioError
-from pipelines.motion.controls import CONTROLS, resolve
-from pipelines.motion.edit import Edit
+from pipelines.motion.controls import CONTROLS
 from pipelines.render.base import RendererName
 from pipelines.render.trt import commands as engines
 
@@ -40,10 +40,7 @@ def _parser() -> argparse.ArgumentParser:
 
     edit = commands.add_parser("edit", help="edit the face of a photo")
     _add_photo(edit)
-    edit.add_argument(
-        "--set", action="append", default=[], metavar="NAME=VALUE", help="a control, as `controls` lists"
-    )
-    edit.add_argument("--edit", type=Path, metavar="FILE", help="an edit file saved by the studio")
+    add_edit_options(edit)
     edit.add_argument("--area", choices=("crop", "photo"), default="photo", help="what to write (default: photo)")
     edit.add_argument("--size", type=int, metavar="PX", help="side of the rendered face (default: as in the photo)")
     edit.add_argument("--renderer", choices=get_args(RendererName), help="default: the best that draws live here")
@@ -77,36 +74,6 @@ def _add_photo(command: argparse.ArgumentParser) -> None:
     command.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help=".png, .jpg or .webp")
 
 
-def parse_settings(settings: Sequence[str]) -> dict[str, float]:
-    """`NAME=VALUE` strings as a dictionary.
-
-    Raises:
-        StudioError: a string is not of that form.
-    """
-    values: dict[str, float] = {}
-    for setting in settings:
-        name, separator, text = setting.partition("=")
-        try:
-            values[name.strip()] = float(text)
-        except ValueError as error:
-            raise StudioError(f"`--set` should be NAME=NUMBER but is '{setting}'.") from error
-        if not separator or not name.strip():
-            raise StudioError(f"`--set` should be NAME=NUMBER but is '{setting}'.")
-    return values
-
-
-def _read_edit(options: argparse.Namespace) -> Edit:
-    settings = parse_settings(options.set)
-    if options.edit is None:
-        return Edit.of(settings)
-    try:
-        base = Edit.from_json(options.edit.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise StudioError(f"`--edit` should be a readable edit file: {options.edit}") from error
-    settled = {slot.key: value for name, value in settings.items() for slot in resolve(name)}
-    return Edit.of(base.values() | settled, mask=base.mask)
-
-
 def _run_edit(options: argparse.Namespace) -> None:
     from pipelines.files import write_picture
     from pipelines.portrait.load import load_photo
@@ -114,7 +81,7 @@ def _run_edit(options: argparse.Namespace) -> None:
     from pipelines.render import choose_renderer
     from pipelines.render.still import render_still
 
-    edit = _read_edit(options)
+    edit = read_edit(options)
     _check_output(options.output)
     renderer = choose_renderer(options.renderer)
     portrait = register(load_photo(options.photo), face_index=options.face)
@@ -123,13 +90,11 @@ def _run_edit(options: argparse.Namespace) -> None:
 
 
 def _run_atlas(options: argparse.Namespace) -> None:
-    from pipelines.evaluation.atlas_sheet import render_atlas
 
     _write_figure(options, render_atlas)
 
 
 def _run_sheet(options: argparse.Namespace) -> None:
-    from pipelines.evaluation.contact_sheet import render_sheet
 
     _write_figure(options, render_sheet)
 
@@ -170,7 +135,6 @@ def _run_controls(options: argparse.Namespace) -> None:
 
 
 def _run_bench(options: argparse.Namespace) -> None:
-    from pipelines.evaluation.bench import run_bench
 
     report = run_bench(options.what)
     if options.json:

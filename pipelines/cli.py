@@ -90,11 +90,13 @@ def _run_edit(options: argparse.Namespace) -> None:
 
 
 def _run_atlas(options: argparse.Namespace) -> None:
+    from pipelines.evaluation.atlas_sheet import render_atlas
 
     _write_figure(options, render_atlas)
 
 
 def _run_sheet(options: argparse.Namespace) -> None:
+    from pipelines.evaluation.contact_sheet import render_sheet
 
     _write_figure(options, render_sheet)
 
@@ -135,6 +137,7 @@ def _run_controls(options: argparse.Namespace) -> None:
 
 
 def _run_bench(options: argparse.Namespace) -> None:
+    from pipelines.evaluation.bench import run_bench
 
     report = run_bench(options.what)
     if options.json:

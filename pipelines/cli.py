@@ -16,6 +16,7 @@ from pipelines import checkpoints
 from pipelines.console import show_progress, write_json, write_table
 from pipelines.edit_options import add_edit_options, read_edit
 from pipelines.errors import StudioError
+from pipelines.evaluation import commands as evaluation
 from pipelines.motion.controls import CONTROLS
 from pipelines.render.base import RendererName
 from pipelines.render.trt import commands as engines
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     checkpoints.add_commands(commands)
     engines.add_commands(commands)
+    evaluation.add_commands(commands)
 
     bench = commands.add_parser("bench", help="measure speed and memory")
     bench.add_argument("what", nargs="?", choices=("all", "render", "page", "neural"), default="all")

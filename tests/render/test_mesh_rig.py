@@ -13,9 +13,10 @@ from pipelines.motion.edit import Edit, apply_edit
 from pipelines.motion.eyes import lid_closure
 from pipelines.motion.space import N_EXP
 from pipelines.portrait.topology import N_LANDMARKS, N_MESH
-from pipelines.render.mesh.anatomy import LIPS_LOWER, LIPS_UPPER
+from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER, LIPS_LOWER, LIPS_UPPER
 from pipelines.render.mesh.basis import local_fields, motion_basis
 from pipelines.render.mesh.geometry import face_triangles
+from pipelines.render.mesh.lids import lids_of_gaze
 
 from .mesh_case import edited, handle, portrait
 
@@ -116,6 +117,35 @@ def test_no_edit_folds_the_skin_or_crosses_the_lips(name: str, values: dict[str,
     rest = head[LIPS_LOWER, 1] - head[LIPS_UPPER, 1]
     gap = rest + moved[LIPS_LOWER, 1] - moved[LIPS_UPPER, 1]
     assert (gap >= np.minimum(rest, 0) - 1e-6).all()
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    values=expression_edits(),
+    lids=st.fixed_dictionaries(
+        {
+            key: st.floats(slot.control.lo, slot.control.hi)
+            for slot in SLOTS
+            if slot.control.key in ("blink", "eye_wide", "squint", "gaze_y_deg")
+            for key in (slot.key,)
+        }
+    ),
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_no_edit_turns_the_lids_over(name: str, values: dict[str, float], lids: dict[str, float]) -> None:
+    own, rig, rings = portrait(name).motion, handle(name).rig, handle(name).geometry.eye_rings
+    motion = edited(name, **{**values, **lids}, limit_strength=0.0)
+    exp, side = (motion.exp - own.exp)[0].ravel().astype(float), (motion.side - own.side)[0].ravel().astype(float)
+    closure, drop = lids_of_gaze(
+        lid_closure(exp - side, exp + side), (motion.gaze_deg - own.gaze_deg)[0, :, 1].astype(float)
+    )
+    moved = rig.displace(exp - side, exp + side, closure=closure, drop=drop)
+    head = handle(name).geometry.vertices_in_head[: len(moved)]
+    for ring, closed in zip(rings, closure, strict=True):
+        rest = head[ring[LID_LOWER]] - head[ring[LID_UPPER]]
+        gap = rest + moved[ring[LID_LOWER]] - moved[ring[LID_UPPER]]
+        assert ((gap * rest).sum(1) >= -1e-6).all()
+        assert closed <= 1.0
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from pipelines.evaluation.renderer_clips import LANDMARKS, evaluate_clip
 from pipelines.motion.space import Motion
 from pipelines.render.mesh.geometry import build_geometry
 from pipelines.render.mesh.mouth import MouthLayer
@@ -105,6 +107,48 @@ def test_a_grey_photo_gets_a_grey_mouth() -> None:
     picture = drawn(MouthLayer(grey, case.geometry), grey, case.rig.pose(edited(CLOSED, jaw_open=0.5)))
     assert not np.array_equal(picture, grey)
     assert np.ptp(picture.astype(int), axis=2).max() <= 2
+
+
+@pytest.mark.parametrize("jaw_open", [0.4, 1.0])
+@pytest.mark.parametrize("name", [CLOSED, "la_velata", "admiral"])
+def test_a_made_up_mouth_has_the_warmth_of_its_face(name: str, jaw_open: float) -> None:
+    """No grey or bluish teeth, no black corners: shadow in a mouth of warm colour is warm."""
+    motion = edited(name, jaw_open=jaw_open)
+    picture, inside = render(name, 512, jaw_open=jaw_open).astype(float), lips_mask(name, motion, -2)
+    red, blue, grey = picture[inside, 0], picture[inside, 2], picture[inside].mean(1)
+    assert (red >= blue - 2).mean() > 0.99
+    teeth = grey > np.percentile(grey, 80)
+    assert 1.03 < (red[teeth] / blue[teeth]).mean() < 2.2
+    columns = np.flatnonzero(inside.any(0))
+    ends = [inside & (np.arange(inside.shape[1]) < columns[0] + 8), inside & (np.arange(512) > columns[-1] - 8)]
+    assert all(picture[end].mean() > 0.16 * mouth_light(name) for end in ends if end.any())
+
+
+def test_teeth_are_not_piano_keys() -> None:
+    case = handle(CLOSED)
+    sprite, edge = teeth_row(mouth_colours(case.image, case.geometry), px_per_cm=24.0, lower=False)
+    rows = slice(int(edge - 24.0 * 0.6), int(edge - 24.0 * 0.35))
+    middle = slice(sprite.shape[1] // 2 - 18, sprite.shape[1] // 2 + 19)
+    line = sprite[rows, middle, :3].mean((0, 2))
+    assert line.min() > 0.85 * line.max()
+
+
+def test_light_from_the_side_falls_into_the_mouth() -> None:
+    case = handle(CLOSED)
+    ramp = np.linspace(1.35, 0.65, 512)[None, :, None]
+    lit = (case.image * ramp).clip(0, 255).astype(np.uint8)
+    even, tilted = (mouth_colours(picture, case.geometry).tilt for picture in (case.image, lit))
+    assert tilted < even - 0.02
+
+
+@pytest.mark.parametrize("clip", ["d5", "d8"])
+def test_the_inside_of_a_mouth_is_as_bright_as_on_film(clip: str, shared: Path) -> None:
+    """On clips that set none of its colours."""
+    result = evaluate_clip(shared / "clips" / f"{clip}.mp4", pairs=None, frames=6)
+    row = next(row for row in result.rows if row.drawn_by == LANDMARKS)
+    assert row.mouths >= 1
+    assert row.measured.interior_mae <= 40
+    assert abs(row.measured.interior_bias) <= 20
 
 
 @pytest.mark.parametrize(

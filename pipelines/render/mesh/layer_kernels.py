@@ -256,12 +256,12 @@ def draw_mouth(
     Args:
         grid: (u_first, u_step, output px per source px, source px per cm, v of the closed lips).
         upper, lower: (h, w, 4) premultiplied teeth at `look[0]` px per cm.
-        cavity: (2, 3) RGB of cavity and tongue.
+        cavity: (3, 3) RGB of cavity and tongue, and the exponents by which shadow in the mouth dims each channel.
         photo: (h, w, 6) the photo's own open mouth and the same grown beyond its lips, or (1, 1, 6) if it was closed.
         jaw: (right cm, down cm) of the lower jaw.
         look: (px per cm, upper edge row, lower edge row, upper edge v cm, lower edge v cm, cover, half width cm,
-            photo's width over this width, photo used, photo stretched, photo left behind, upper teeth drawn):
-            see `mouth.MouthLayer`.
+            photo's width over this width, photo used, photo stretched, photo left behind, upper teeth drawn, growth
+            of the light towards image right per cm): see `mouth.MouthLayer`.
     """
     x0, y0, x1, y1 = box
     u_first, u_step, scale, cm, v_closed = grid
@@ -284,25 +284,37 @@ def draw_mouth(
             side = across - jaw[0]
             _teeth(upper, across, down - look[3] + 0.045 * across * across, look[0], look[1], top)
             _teeth(lower, side, down - look[4] + 0.03 * side * side, look[0], look[2], low)
-            tongue_v = look[4] + 0.45 - 0.45 * min(jaw[1], 1.2)
-            away = np.sqrt((side / 2.1) ** 2 + ((down - tongue_v) / (0.75 + 0.25 * min(jaw[1], 1.2))) ** 2)
-            tongue = (1.0 - _smooth((away - 0.5) / 0.6)) * _smooth((jaw[1] - 0.1) / 0.6)
-            lit = 1.05 - 0.30 * away - 0.08 * np.exp(-((side / 0.16) ** 2))
-            back = 0.75 + 0.4 * _smooth(down / 2.5)
-            lips = 1.0 - 0.34 * np.exp(-below / 0.16) - 0.15 * np.exp(-above / 0.12)
-            lips *= 1.0 - 0.42 * np.exp(-gap / 0.28)
-            corner = 1.0 - 0.35 * _smooth((abs(across) / look[6] - 0.5) / 0.5)
+            apart = max(look[4] - look[3], 0.0)
+            from_tip = (look[4] + 0.12 - down) / (0.25 + 0.6 * apart)
+            aside = side / 1.75
+            tongue = 1.0 - _smooth((np.sqrt(aside * aside + max(from_tip, 0.0) ** 2) - 0.55) / 0.55)
+            tongue *= _smooth((apart - 0.05) / 0.5)
+            lit = 1.02 - 0.32 * _smooth(from_tip) - 0.12 * aside * aside
+            lit += 0.07 * np.exp(-(((from_tip - 0.3) / 0.22) ** 2)) - 0.09 * np.exp(-((side / 0.14) ** 2)) * _smooth(
+                from_tip
+            )
+            throat = np.exp(-((side / 1.2) ** 2) - ((2.0 * below / max(gap, 1e-3) - 0.8) / 0.8) ** 2)
+            back = 1.0 - 0.34 * throat * _smooth((gap - 0.5) / 1.2)
+            lips = 1.0 - 0.30 * np.exp(-below / 0.15) - 0.14 * np.exp(-above / 0.12)
+            lips *= 1.0 - 0.28 * np.exp(-gap / 0.26)
+            to_corner = _smooth((abs(across) / look[6] - 0.45) / 0.55)
+            lips *= 1.0 - 0.22 * to_corner
+            light = min(max(1.0 + look[12] * across, 0.6), 1.4)
+            shown = 1.0 - 0.75 * _smooth((abs(across) / look[6] - 0.6) / 0.4)
             ratio = look[8]
             if ratio > 0.0:
                 ratio = _own_mouth(
                     photo, roi_from_uv, source_curves, u_first, u_step, u, v, lip_up, lip_low, cm, look, own
                 )
-            behind = 1.0 - 0.38 * np.exp(-max(down - look[3] + 0.05, 0.0) / 0.18)
+            behind = 1.0 - 0.22 * np.exp(-max(down - look[3] + 0.05, 0.0) / 0.18)
+            under_teeth = 1.0 - 0.18 * np.exp(-max(down - look[3], 0.0) / 0.35)
+            upper_shown, lower_shown = look[11] * shown, 0.5 + 0.5 * shown
             for c in range(3):
                 value = cavity[0, c] * back
-                value += tongue * (cavity[1, c] * lit - value)
-                value = value * (1.0 - low[3]) + low[c] * behind
-                value = (value + look[11] * (top[c] - value * top[3])) * lips * corner
+                value = (value + tongue * (cavity[1, c] * lit - value)) * under_teeth
+                value += lower_shown * (low[c] * behind - value * low[3])
+                value += upper_shown * (top[c] - value * top[3])
+                value *= light * lips ** cavity[2, c]
                 if ratio > 0.0:
                     mine = own[c] + look[10] * (own[3 + c] - own[c])
                     value += ratio * (mine - value)

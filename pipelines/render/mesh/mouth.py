@@ -26,7 +26,7 @@ OWN_TEETH_CM = (0.3, 0.55)
 """Photo gaps between which the made-up upper teeth give way to the photo's own."""
 UPPER_EDGE_CM, LOWER_EDGE_CM = 0.40, 0.20
 """Biting edges below the line of the closed lips, jaw at rest."""
-LOWER_SHOWN_CM = (0.08, 0.38)
+LOWER_SHOWN_CM = (0.04, 0.24)
 """Least and most of the lower teeth that stands above the lower lip."""
 JAW_ASIDE_CM = 0.5
 APPEAR = (0.006, 0.035)
@@ -54,7 +54,8 @@ class MouthLayer:
         self._lower, self._lower_edge_row = teeth_row(colours, px_per_cm=self._sprite_scale, lower=True)
         shown = smoothstep((opening.mean_gap / cm - OWN_TEETH_CM[0]) / np.ptp(OWN_TEETH_CM))
         self._upper_share = 1.0 - float(shown) * self._was_open
-        self._cavity = np.stack([colours.cavity, colours.tongue])
+        self._tilt = colours.tilt * cm / opening.width
+        self._cavity = np.stack([colours.cavity, colours.tongue, colours.shadow])
         middle = len(opening.curves[0]) // 2
         self._closed_v = float(opening.curves[0, middle] if self._was_open else opening.curves[:, middle].mean())
         self._stretch = float(smoothstep((opening.mean_gap / cm - STRETCHED_CM[0]) / np.ptp(STRETCHED_CM)))
@@ -116,6 +117,7 @@ class MouthLayer:
             self._stretch,
             min(abs(growth) / 0.03, 1.0),
             self._upper_share,
+            self._tilt,
         )
         return jaw, np.array(look)
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.portrait.topology import LIPS_INNER, LIPS_OUTER, MOUTH_BOTTOM, MOUTH_TOP
 from pipelines.render.mesh.geometry import MeshGeometry, smoothstep
 
 Floats = NDArray[np.float32]
@@ -21,13 +22,25 @@ UPPER_WIDTHS_CM = (0.85, 0.66, 0.70, 0.52, 0.42, 0.34)
 UPPER_HEIGHTS_CM = (1.08, 0.98, 1.04, 0.92, 0.82, 0.74)
 LOWER_WIDTHS_CM = (0.53, 0.58, 0.64, 0.54, 0.46, 0.40)
 LOWER_HEIGHTS_CM = (0.86, 0.88, 0.92, 0.82, 0.76, 0.70)
-GUM_RED, TONGUE_RED, CAVITY_RED = (amount * np.array([1.6, -0.9, -0.7]) for amount in (0.10, 0.14, 0.20))
+GUM_RED, TONGUE_RED, CAVITY_RED = np.array([[0.16, -0.09, -0.07], [0.12, -0.07, -0.04], [0.22, -0.11, -0.09]])
 """Shift of the cheek's hue towards mucosa."""
+LIPS_SHARE, MOST_RED = 0.4, 0.4
+"""How far tongue and cavity take the hue of the photo's lips, and the most they may differ: paint is not mucosa."""
+ENAMEL = np.array([0.08, 0.0, -0.10])
+"""Shift of the cheek's hue towards teeth: less red than skin, but warm."""
+SHADOW_RED = np.array([-0.25, 0.10, 0.15])
+"""Light that reaches the depth of a mouth has been reflected by red walls: how much faster each channel fades."""
+EVEN_LIPS, SHADED_LIPS, MOST_SHADE = 0.85, 0.55, 0.22
+"""Brightness of the upper over the lower lip in even light and in light from above; what the mouth loses of it."""
+BESIDE_LIPS, MOST_TILT = 1.25, 0.5
+"""Where the light on either side of the mouth is read, in radii of the outer lips; the most it may differ."""
 ROW_HEIGHT_CM = 2.0
 """Sprite height: crown plus gum above it."""
 MARGIN_CM = 0.15
 """Empty rows beyond the biting edge, so that it fades out within the sprite."""
 CANINE = 2
+GAP_CM, GAP_DARK = 0.06, 0.05
+"""Width and depth of the shadow between two teeth; deeper lines look like piano keys."""
 
 
 @dataclass(frozen=True)
@@ -38,25 +51,35 @@ class MouthColours:
     gum: Floats
     tongue: Floats
     cavity: Floats
+    tilt: float
+    """Growth of the light per mouth width towards image right, as a share of the light in the middle."""
+    shadow: Floats
+    """(3,) exponents by which the shadow of the lips dims R, G and B; all 1 in a grey photo."""
 
 
 def mouth_colours(image: NDArray[np.uint8], geometry: MeshGeometry) -> MouthColours:
-    """Colours from the cheeks of the (H, W, 3) RGB `image`: grey stays grey, warm light stays warm.
+    """Colours from the cheeks and lips of the (H, W, 3) RGB `image`: grey stays grey, warm light stays warm.
 
-    The factors were set on the open mouths of the clips d0, d3 and d6, drawn from a closed frame with the true
-    landmarks: MAE 40, 27, 44 and bias -26, +26, -36 grey levels inside the inner lips. On d5 and d8, not used for it
-    (d7 never opens): MAE 29 and 30, bias 0 and +6.
+    Brightness was set on the open mouths of the clips d0, d3 and d6, the loss of light from above on d3 and d20, the
+    hue of tongue and cavity on d18. Drawn from the first frame with the true landmarks, the mean absolute error and
+    bias in grey levels inside the inner lips are d0 26 and -6, d3 18 and +4, d6 37 and -18, d20 32 and +16, d18 28 and
+    -9; on clips not used for anything d5 31 and -2, d7 12 and -4, d8 22 and +9, d19 21 and -6.
     """
     skin = _cheek_colour(image, geometry)
     light = float(skin.mean())
     chroma = skin / max(light, 1.0)
     colourful = min(float(np.ptp(chroma)) / 0.25, 1.0)
-    bright = 10.0 + 1.05 * light
+    upper_lip, lower_lip = _lip_colours(image, geometry)
+    bright = (10.0 + 1.05 * light) * _light_from_below(upper_lip, lower_lip)
+    lips = lower_lip / max(float(lower_lip.mean()), 1.0)
+    mucosa = chroma + LIPS_SHARE * np.clip(lips - chroma, -MOST_RED, MOST_RED)
     return MouthColours(
-        tooth=_tinted(chroma * (1.0 + colourful * np.array([0.07, 0.0, -0.05])), 0.52, 0.98 * bright),
+        tooth=_tinted(chroma * (1.0 + colourful * ENAMEL), 0.56, 1.0 * bright),
         gum=_tinted(chroma * (1.0 + colourful * GUM_RED), 1.0, 0.72 * bright),
-        tongue=_tinted(chroma * (1.0 + colourful * TONGUE_RED), 1.0, 0.62 * bright),
-        cavity=_tinted(chroma * (1.0 + colourful * CAVITY_RED), 1.0, 0.31 * bright),
+        tongue=_tinted(mucosa * (1.0 + colourful * TONGUE_RED), 1.0, 0.72 * bright),
+        cavity=_tinted(mucosa * (1.0 + colourful * CAVITY_RED), 1.0, 0.40 * bright),
+        tilt=_tilt_of_light(image, geometry),
+        shadow=(1.0 + colourful * SHADOW_RED).astype(np.float32),
     )
 
 
@@ -80,6 +103,32 @@ def _cheek_colour(image: NDArray[np.uint8], geometry: MeshGeometry) -> Floats:
         patches.append(np.median(patch.reshape(-1, 3), axis=0))
     ranked = sorted(patches, key=lambda colour: float(colour.sum()))
     return np.mean(ranked[2:], axis=0).astype(np.float32)
+
+
+def _lip_colours(image: NDArray[np.uint8], geometry: MeshGeometry) -> tuple[Floats, Floats]:
+    """(3,) RGB of the middle of the upper and of the lower lip."""
+    outer, inner = geometry.landmarks[LIPS_OUTER, :2], geometry.landmarks[LIPS_INNER, :2]
+    middle = np.round(0.5 * (outer + inner)).astype(int).clip(0, np.array(image.shape[1::-1]) - 1)
+    rows = (middle[MOUTH_TOP - 2 : MOUTH_TOP + 3], middle[MOUTH_BOTTOM - 1 : MOUTH_BOTTOM + 2])
+    upper, lower = (image[row[:, 1], row[:, 0]].mean(0).astype(np.float32) for row in rows)
+    return upper, lower
+
+
+def _tilt_of_light(image: NDArray[np.uint8], geometry: MeshGeometry) -> float:
+    """Brightness of the skin around the right half of the mouth over that around the left, less one."""
+    around = geometry.landmarks[LIPS_OUTER, :2]
+    centre = around.mean(0)
+    skin = np.round(centre + BESIDE_LIPS * (around - centre)).astype(int).clip(0, np.array(image.shape[1::-1]) - 1)
+    grey = image[skin[:, 1], skin[:, 0]].mean(1)
+    right = around[:, 0] > centre[0]
+    return float(np.clip(np.median(grey[right]) / max(np.median(grey[~right]), 1.0) - 1.0, -MOST_TILT, MOST_TILT))
+
+
+def _light_from_below(upper: Floats, lower: Floats) -> float:
+    """Share of the usual light in the mouth: where light falls from above, the upper lip is far darker than the lower
+    one, and so is what lies behind it."""
+    even = float(upper.mean() / max(lower.mean(), 1.0))
+    return 1.0 - MOST_SHADE * float(smoothstep((EVEN_LIPS - even) / (EVEN_LIPS - SHADED_LIPS)))
 
 
 def _tinted(chroma: NDArray, share: float, level: float) -> Floats:
@@ -109,12 +158,15 @@ def teeth_row(colours: MouthColours, *, px_per_cm: float, lower: bool) -> tuple[
     over = up - lift[None]
     alpha = smoothstep(over / 0.13 + 0.5)
     crown = np.clip(over / height, 0.0, 1.5)
-    shade = (1 - 0.08 * across**2) * (1 - 0.36 * smoothstep((np.abs(x) - 0.7) / 2.1))
-    gap = np.exp(-(((1 - np.abs(across)) * width / 2 / 0.05) ** 2))
-    value = shade * (1 - (0.07 if lower else 0.10) * gap)
-    value = value * (0.90 + 0.10 * smoothstep(crown / 0.25)) * (1 - 0.10 * smoothstep((crown - 0.55) / 0.45))
+    turned = smoothstep((np.abs(x) - 0.6) / 2.2)
+    shade = (1 - 0.07 * across**2) * (1 - 0.34 * turned) * np.where(tooth == CANINE, 0.96, 1.0)
+    gap = np.exp(-(((1 - np.abs(across)) * width / 2 / GAP_CM) ** 2))
+    value = shade * (1 - (GAP_DARK + (0.04 if lower else 0.12) * (1 - smoothstep(crown / 0.22))) * gap)
+    value = value * (0.90 + 0.10 * smoothstep(crown / 0.25)) * (1 - 0.09 * smoothstep((crown - 0.5) / 0.5))
     gum_line = smoothstep((crown - (0.97 - 0.13 * across**2)) / 0.06)[..., None]
-    rgb = (0.93 if lower else 1.0) * colours.tooth * value[..., None]
+    # the biting edge is glassy and cool, the neck of a tooth warmer
+    warmth = (0.5 - smoothstep(crown))[..., None] * np.array([-0.03, 0.0, 0.05]) * np.ptp(colours.shadow) / 0.4
+    rgb = (0.95 if lower else 1.0) * colours.tooth * (1 + warmth) * value[..., None]
     gum = colours.gum * (shade * (1 - 0.25 * smoothstep((crown - 1.0) / 0.5)))[..., None]
     rgb = rgb * (1 - gum_line) + gum * gum_line
     fade = smoothstep((half - np.abs(x)) / 0.35)

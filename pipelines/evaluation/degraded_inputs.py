@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from pipelines.evaluation.renderer_measures import Picture
 from pipelines.motion.edit import Edit, apply_edit
 from pipelines.portrait.crop import invert, transform
-from pipelines.portrait.register import register
 from pipelines.portrait.topology import BROWS, LIPS_OUTER, MOUTH_LEFT, OVAL
 from pipelines.portrait.types import Portrait
 from pipelines.render.mesh.renderer import MeshRenderer
@@ -23,7 +22,7 @@ DARK_GAMMA, DARK_GAIN, DARK_NOISE = 2.2, 0.35, 6.0
 WORST_JPEG = 10
 CUT_SHARE = 0.35
 """Share of the face box that the picture's edge cuts off at the side."""
-TURN_DEG, TURNS = 30.0, 2
+TURN_DEG = 30.0
 CLOTH = (58, 52, 70)
 
 
@@ -111,16 +110,12 @@ def cut_off(portrait: Portrait) -> Picture:
     return np.ascontiguousarray(portrait.photo[: max(bottom, 64), : max(right, 64)])
 
 
-def profile(portrait: Portrait) -> Picture:
-    """Turned away twice by the renderer itself."""
-    turned = portrait
+def turned_away(portrait: Portrait) -> Picture:
+    """Turned further to its side by the renderer itself."""
     renderer = MeshRenderer()
     sign = 1.0 if float(portrait.motion.yaw_deg[0]) >= 0 else -1.0
-    for _ in range(TURNS):
-        edit = Edit.of({"yaw_deg": sign * TURN_DEG, "limit_strength": 0.0})
-        frame = renderer.render(renderer.prepare(turned), apply_edit(turned, turned.motion, edit))
-        turned = register(frame)
-    return np.array(turned.photo)
+    edit = Edit.of({"yaw_deg": sign * TURN_DEG, "limit_strength": 0.0})
+    return renderer.render(renderer.prepare(portrait), apply_edit(portrait, portrait.motion, edit))
 
 
 INPUTS: Mapping[str, Callable[[Portrait], Picture]] = {
@@ -133,7 +128,7 @@ INPUTS: Mapping[str, Callable[[Portrait], Picture]] = {
     "hand": hand,
     "hat": hat,
     "cut off": cut_off,
-    "profile": profile,
+    "turned away": turned_away,
 }
 """name -> difficult version of a portrait's photo."""
 

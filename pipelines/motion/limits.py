@@ -20,8 +20,8 @@ _LOW, _HIGH = (LIMIT_MARGIN * extreme.astype(np.float32) for extreme in extremes
 def bounds(low: NDArray, high: NDArray, strength: ArrayLike) -> tuple[NDArray, NDArray]:
     """Limits at a strength: limit / strength, none at 0. `strength` broadcasts against the limits."""
     s = np.asarray(strength, np.float32)
-    slack = np.divide(1, s, out=np.full_like(s, np.inf), where=s > 0)
-    return low * slack, high * slack
+    slack = np.divide(1, s, out=np.ones_like(s), where=s > 0)
+    return np.where(s > 0, low * slack, -np.inf), np.where(s > 0, high * slack, np.inf)
 
 
 def dim_bounds(strength: ArrayLike) -> tuple[NDArray, NDArray]:

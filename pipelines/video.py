@@ -26,6 +26,8 @@ SOUND_RATE = 32_000
 """Samples a second of extracted sound: all that speech holds."""
 _LOG_BYTES = 400
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
+# silence after a sound that ends within the last frame: the pictures alone say where the film ends
+_BOTH = ["-map", "0:v:0", "-map", "1:a:0", "-af", "apad"]
 _COLOURS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
 # playlists and scripts name other files: only containers that hold their own data are opened
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,wav,w64,mp3,flac,aac,aiff,gif,caf,asf"
@@ -87,7 +89,7 @@ class _Encoder:
         import imageio_ffmpeg
 
         sound = ["-an"] if audio is None else [*ONLY_THIS_FILE, "-i", str(audio)]
-        tracks = [] if audio is None else ["-map", "0:v:0", "-map", "1:a:0", "-c:a", "aac", "-b:a", AUDIO_BIT_RATE]
+        tracks = [] if audio is None else [*_BOTH, "-c:a", "aac", "-b:a", AUDIO_BIT_RATE]
         pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}", "-i", "-"]
         coding = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(CRF), "-pix_fmt", "yuv420p", "-vf", _EVEN]
         ending = ["-shortest", "-movflags", "+faststart", "-v", "error", str(path)]

@@ -59,6 +59,13 @@ def test_sound_plays_along_and_ends_with_the_pictures(tmp_path: Path, sound: Pat
     assert np.sqrt(np.mean(samples[2000:14_000] ** 2)) == pytest.approx(0.2 / np.sqrt(2), rel=0.1)
 
 
+def test_sound_that_ends_first_costs_no_frame(tmp_path: Path) -> None:
+    short = tmp_path / "short.wav"
+    soundfile.write(short, np.zeros(11_000), 16_000)
+    path = write_video(pictures(18), tmp_path / "film.mp4", audio=short)
+    assert len(list(read_video(path))) == 18 and len(sound_of(path)) / 16_000 == pytest.approx(0.72, abs=0.1)
+
+
 def test_odd_sizes_lose_their_last_row_and_column(tmp_path: Path) -> None:
     path = write_video(pictures(3, height=65, width=101), tmp_path / "film.mp4")
     assert next(read_video(path)).shape == (64, 100, 3)

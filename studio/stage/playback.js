@@ -2,15 +2,15 @@
 (() => {
   const { state, transport, clamp } = studio;
   const { sound } = studio.clip;
-  /** How far ahead of the sound a picture may be asked for; how fast that is learnt; how early one should arrive. */
-  const LEAD = { most_s: 0.4, share: 0.15, early_frames: 0.6 };
+  /** How far ahead of the sound a picture may be asked for; how early one should come; lateness is learnt fast. */
+  const LEAD = { most_s: 0.4, early_frames: 1.5, late_share: 0.4, early_share: 0.05 };
   let position_s = 0;
   let isPlaying = false;
   let isHeld = false;
   let isLoop = studio.recall("loop") === "on";
   /** Without sound the page's own clock runs. */
   let silentSince = 0;
-  let lead_s = 0.05;
+  let lead_s = 0.1;
   let asked = -1;
 
   const frames = () => state.clip?.frames ?? 0;
@@ -61,7 +61,9 @@
   function learn({ header }) {
     const ahead_s = early_s(header);
     if (!ahead_s) return;
-    lead_s = clamp(lead_s + LEAD.share * (LEAD.early_frames / fps() - ahead_s), 0, LEAD.most_s);
+    const lacking_s = LEAD.early_frames / fps() - ahead_s;
+    const share = ahead_s < 0 ? LEAD.late_share : LEAD.early_share;
+    lead_s = clamp(lead_s + share * lacking_s, 0, LEAD.most_s);
   }
 
   async function play() {

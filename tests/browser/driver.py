@@ -18,6 +18,10 @@ LAUNCH = (
     "--disable-component-update",
     "--disable-sync",
     "--disable-gpu",
+    # clips play without a click, and the microphone is a tone
+    "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-ui-for-media-stream",
+    "--use-fake-device-for-media-stream",
 )
 
 READY = "() => window.studio?.stage?.drawnSeq > 0 && document.querySelector('#studio .panel.open')"

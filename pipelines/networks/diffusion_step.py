@@ -74,7 +74,7 @@ class GuidedStep(nn.Module):
             time_cond: diffusion time (B,) int64, 0 to 999.
         """
         x_start = self.transformer.guided(x, cond_frame, cond, time_cond, weight=self.weight)  # (B, 80, 265)
-        noisy_weight = self.noisy_weight[time_cond][:, None, None]  # (B, 1, 1)
-        noise_ratio = self.noise_ratio[time_cond][:, None, None]  # (B, 1, 1)
+        noisy_weight = self.noisy_weight.index_select(0, time_cond)[:, None, None]  # (B, 1, 1)
+        noise_ratio = self.noise_ratio.index_select(0, time_cond)[:, None, None]  # (B, 1, 1)
         pred_noise = noisy_weight * x - x_start / noise_ratio  # (B, 80, 265)
         return pred_noise, x_start

@@ -162,7 +162,7 @@ class TimeCode(nn.Module):
         self.register_buffer("table", torch.cat([angle.sin(), angle.cos()], -1), persistent=False)
 
     def forward(self, time: Tensor) -> Tensor:
-        return self.table[time]  # (B,) -> (B, C)
+        return self.table.index_select(0, time)  # (B,) -> (B, C)
 
 
 class MotionTransformer(nn.Module):

@@ -96,7 +96,7 @@ def _sample_by_corners(volume: Tensor, grid: Tensor) -> Tensor:
     for (z_index, z_weight), (y_index, y_weight), (x_index, x_weight) in itertools.product(z, y, x):
         index = first + (z_index * h + y_index) * w + x_index  # (B, N)
         weight = x_weight * y_weight * z_weight  # (B, N)
-        parts.append(rows[index.flatten()] * weight.reshape(-1, 1))  # (B N, C)
+        parts.append(rows.index_select(0, index.flatten()) * weight.reshape(-1, 1))  # (B N, C)
     total = functools.reduce(torch.add, parts)
     return total.reshape(b, -1, c).mT.reshape(b, c, *grid.shape[1:-1])  # (B, C, D', H', W')
 

@@ -31,6 +31,8 @@ class Dim:
     index: int
     name: str
     region: str
+    regions: tuple[str, ...]
+    """All regions it has a share in."""
     confidence: Confidence
     live: bool
     side: Side | None
@@ -176,6 +178,7 @@ def _dim(index: int, live: frozenset[int]) -> Dim:
         index=index,
         name=name,
         region=max(shares, key=lambda region: shares[region]),
+        regions=tuple(shares),
         confidence=confidence,
         live=index in live,
         side=_EYE_SIDE.get(keypoint),

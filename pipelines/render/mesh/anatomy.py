@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.motion.atlas import load_atlas
-from pipelines.portrait.topology import EYES, IRISES, N_MESH, OVAL
+from pipelines.portrait.topology import BROWS, EYES, IRISES, LIPS_OUTER, N_MESH, NOSE, OVAL
 
 Ints = NDArray[np.int64]
 Doubles = NDArray[np.float64]
@@ -33,6 +33,10 @@ LIPS_UPPER = np.array([191, 80, 81, 82, 13, 312, 311, 310, 415])
 LIPS_LOWER = np.array([95, 88, 178, 87, 14, 317, 402, 318, 324])
 """Facing inner lip vertices from image left to image right, corners left out."""
 CHIN = np.array([152, 175, 199, 148, 377])
+JAW = OVAL[7:30]
+"""The outline from ear to ear through the chin."""
+CHIN_LINE = OVAL[14:23]
+"""The outline below the mouth: it hangs on the lower lip."""
 FOREHEAD_TOP, CHIN_TIP = int(OVAL[0]), int(OVAL[18])
 
 
@@ -44,6 +48,22 @@ def canonical_in_head() -> Doubles:
     points[:N_MESH] = atlas.mesh_canonical[:N_MESH]
     points.flags.writeable = False
     return points
+
+
+def region_landmarks(region: str) -> tuple[Ints, ...]:
+    """Landmark groups whose convex hulls make a region of the face; none for outline and neck, which lie outside."""
+    cheeks = load_atlas().region_cheeks.astype(np.int64)
+    left = load_atlas().mesh_mean[cheeks, 0] > 0
+    groups: dict[str, tuple[Ints, ...]] = {
+        "brows": BROWS,
+        "eyes": EYES,
+        "gaze": (*EYES, *IRISES),
+        "nose": (NOSE,),
+        "cheeks": (cheeks[~left], cheeks[left]),
+        "mouth": (np.concatenate([LIPS_OUTER, CHIN_LINE]),),
+        "jaw": (np.concatenate([LIPS_OUTER, JAW]),),
+    }
+    return groups.get(region, ())
 
 
 def both_sides(row_right: Ints | tuple[int, ...]) -> tuple[Ints, Ints]:

@@ -14,12 +14,14 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial import ConvexHull
 
 from pipelines.motion.atlas import load_atlas
 from pipelines.motion.controls import CONTROL_BY_KEY
 from pipelines.motion.dims import DIMS, SIDES
+from pipelines.motion.regions import REGIONS
 from pipelines.motion.space import N_EXP, N_KEYPOINTS
-from pipelines.portrait.topology import BROW_INNER, BROWS, N_LANDMARKS, N_MESH
+from pipelines.portrait.topology import BROW_INNER, BROWS, N_LANDMARKS, N_MESH, OVAL
 from pipelines.render.mesh.anatomy import (
     IRIS_CENTRE,
     LIPS_LOWER,
@@ -27,6 +29,7 @@ from pipelines.render.mesh.anatomy import (
     both_sides,
     canonical_in_head,
     eye_rings,
+    region_landmarks,
 )
 from pipelines.render.mesh.geometry import smoothstep
 
@@ -57,9 +60,12 @@ FIELD_SIGMA = 0.15
 OUTSIDE_SIGMA = 0.25
 OUTSIDE_RAMP = 0.25
 """Share of the face's half axes over which a field outside the face sets in."""
-HALF_OF_REGION = {"mouth": 1.0, "jaw": 1.0, "cheeks": 1.0, "brows": 0.0, "eyes": 0.0, "gaze": 0.0}
-"""Share of the lower half of the face in what a dim of each region moves; the others go by their measured energy."""
+REGION_MARGIN = (0.04, 0.22)
+"""Distance from a region's landmarks, head units, up to which a dim acts in full and from which it does not."""
 OUTSIDE_REGIONS = ("outline", "neck")
+FAINT_TURN_DEG = 1.0
+"""Turn of the eyes over the usual range of a dim from which they show what it does."""
+NECK_IN_HEAD = (0.0, 1.3)
 FAINT_TURN_DEG = 1.0
 """Turn of the eyes over the usual range of a dim from which they show what it does."""
 NECK_IN_HEAD = (0.0, 1.3)
@@ -93,7 +99,7 @@ def motion_basis() -> MotionBasis:
 def clean_basis(jacobian: NDArray[np.floating]) -> MotionBasis:
     """The basis that a measured (63, 478, 3) Jacobian gives, in the convention of the atlas' `J`."""
     jacobian = jacobian.astype(np.float64)
-    jacobian = _symmetrised(jacobian) * _region_masks(jacobian)[..., None]
+    jacobian = _symmetrised(jacobian) * _region_masks()[..., None]
     iris = _iris_rotation(jacobian)
     jacobian[:, N_MESH:] = 0.0
     _cut_tails(jacobian)
@@ -128,7 +134,7 @@ def local_fields(vertices_in_head: Doubles, dims: tuple[int, ...]) -> Doubles:
         offset = vertices_in_head[:, :2] - _field_centre(dim)
         sigma = FIELD_SIGMA if on_face else OUTSIDE_SIGMA
         bump = np.exp(-0.5 * (offset**2).sum(1) / sigma**2)
-        bump *= FIELD_INERT if on_face else FIELD_OUTSIDE * outside
+        bump *= FIELD_INERT * (1.0 - outside) if on_face else FIELD_OUTSIDE * outside
         axis = dim % (N_EXP // N_KEYPOINTS)
         if axis < 2:
             fields[row, :, axis] = bump
@@ -139,11 +145,14 @@ def local_fields(vertices_in_head: Doubles, dims: tuple[int, ...]) -> Doubles:
 
 
 def _field_centre(dim: int) -> Doubles:
-    """(2,) middle of a local field in the head frame."""
+    """(2,) middle of a local field in the head frame: for an inert dim the landmark nearest its keypoint."""
     if DIMS[dim].live and DIMS[dim].region == "neck":
         return np.array(NECK_IN_HEAD)
-    reach = canonical_in_head()[:, :2]
-    return np.clip(load_atlas().kp_in_mesh[DIMS[dim].keypoint, :2], 1.15 * reach.min(0), 1.15 * reach.max(0))
+    face = canonical_in_head()[:, :2]
+    keypoint = load_atlas().kp_in_mesh[DIMS[dim].keypoint, :2]
+    if DIMS[dim].live:
+        return np.clip(keypoint, 1.15 * face.min(0), 1.15 * face.max(0))
+    return face[np.linalg.norm(face - keypoint, axis=1).argmin()]
 
 
 def _outside_face(vertices_in_head: Doubles) -> Doubles:
@@ -191,30 +200,36 @@ def _symmetrised(jacobian: Doubles) -> Doubles:
     return out
 
 
-def _region_masks(jacobian: Doubles) -> Doubles:
-    """(63, 478) share of each dim's effect to keep: its region's half of the face (upper or lower), its own eye."""
-    atlas = load_atlas()
-    canonical = canonical_in_head()
-
-    def energy(*regions: str) -> Doubles:
-        rows = np.concatenate([getattr(atlas, f"region_{name}") for name in regions])
-        return (jacobian[:, rows, :2] ** 2).sum(-1).mean(1)
-
-    lower, upper = energy("lips", "jaw", "cheeks"), energy("brows", "eyes", "iris")
-    measured = smoothstep((lower / (lower + upper + 1e-12) - 0.3) / 0.4)
-    share_lower = np.array([HALF_OF_REGION.get(dim.region, measured[dim.index]) for dim in DIMS])[:, None]
-    below = smoothstep((canonical[:, 1] + 0.05) / 0.28)
-    above = 1.0 - smoothstep((canonical[:, 1] + 0.10) / 0.23)
-    masks = share_lower * below + (1.0 - share_lower) * above
+def _region_masks() -> Doubles:
+    """(63, 478) share of each dim's effect to keep: its regions with soft edges, its own eye."""
+    x = canonical_in_head()[:, 0]
+    area = {region: _region_area(region) for region in REGIONS}
+    masks = np.stack([np.max([area[region] for region in dim.regions], axis=0) for dim in DIMS])
     partner, _ = _partners()
     for dim in np.flatnonzero(partner != np.arange(N_EXP)):
         sign = -1.0 if DIMS[dim].side == SIDES[0] else 1.0
-        masks[dim] *= smoothstep((sign * canonical[:, 0] + 0.06) / 0.16)
-        if DIMS[dim].axis == "x":
-            eye = canonical[eye_rings()[SIDES.index(DIMS[dim].side or SIDES[0])], :2].mean(0)
-            distance = np.linalg.norm(canonical[:, :2] - eye, axis=1)
-            masks[dim] *= 1.0 - smoothstep((distance - LID_REACH) / LID_REACH)
+        masks[dim] *= smoothstep((sign * x + 0.06) / 0.16)
     return masks
+
+
+def _region_area(region: str) -> Doubles:
+    """(478,) 1 inside the hull of a region's landmarks, fading to 0 around it."""
+    points = canonical_in_head()[:, :2]
+    near, far = REGION_MARGIN
+    if region in OUTSIDE_REGIONS:
+        depth = -_distance_outside(points, points[OVAL])
+        below = smoothstep(points[:, 1] / 0.3) if region == "neck" else 1.0
+        return (1.0 - smoothstep((depth - near) / (far - near))) * below
+    groups = [_distance_outside(points, points[ring]) for ring in region_landmarks(region)]
+    if not groups:
+        return np.zeros(N_LANDMARKS)
+    return 1.0 - smoothstep((np.min(groups, axis=0) - near) / (far - near))
+
+
+def _distance_outside(points: Doubles, ring: Doubles) -> Doubles:
+    """(N,) distance to the convex hull of a ring, negative inside."""
+    hull = ConvexHull(ring)
+    return (points @ hull.equations[:, :2].T + hull.equations[:, 2]).max(1)
 
 
 def _iris_rotation(jacobian: Doubles) -> Doubles:

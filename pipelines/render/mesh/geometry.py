@@ -36,6 +36,10 @@ RIM_DEPTH_IN_HEAD, RIM_DEPTH_SHARE = 0.45, 0.55
 """From this far in front of the silhouette plane on, depth counts only in part."""
 TURNED_DEG = 8.0
 """Faces turned less show both cheeks well enough."""
+CARRY_BESIDE, CARRY_BELOW = 0.12, 0.28
+"""Share of the face height over which hair beside the face and the neck below it go along with an expression."""
+JAW_Y_IN_HEAD = 0.85
+"""Where the neck begins."""
 SPOKE_HALF_WIDTH_DEG = 5.0
 SILHOUETTE_MARGIN = 0.06
 """How far outside the silhouette its colour is read once the face turns back, in radii."""
@@ -183,7 +187,9 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
     carriers[len(face) :] = np.tile(carriers[oval_ids], (len(RING_RADII) + 1, 1))
     outside_px = _distance_outside_oval(vertices, oval=points[OVAL])
     height = float(np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2]))
-    carry = np.clip(1.0 - outside_px / (0.35 * height), 0.0, 1.0) ** 1.5
+    in_head = frame.to_head(vertices)
+    reach = CARRY_BESIDE + (CARRY_BELOW - CARRY_BESIDE) * smoothstep((in_head[:, 1] - JAW_Y_IN_HEAD) / 0.2)
+    carry = np.clip(1.0 - outside_px / (reach * height), 0.0, 1.0) ** 1.5
     carry[: len(face)] = 1.0
     triangles = np.ascontiguousarray(np.concatenate([skin, ring_triangles, holes]).astype(np.int32))
     return MeshGeometry(
@@ -191,7 +197,7 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         frame=frame,
         landmarks=points,
         vertices=vertices,
-        vertices_in_head=frame.to_head(vertices),
+        vertices_in_head=in_head,
         uv=uv,
         uv_turned_back=uv_turned_back,
         triangles=triangles,

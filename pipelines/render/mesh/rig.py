@@ -42,8 +42,9 @@ UPPER_LID_SHARE = 0.9
 """Share of a blink done by the upper lid."""
 CORNER_SHARE = np.array([[0.22], [0.12]])
 """Share of the mean way of an upper lid that the outer and the inner corner go with it."""
-RAISED_MORE = 0.6
-"""How much more of its way the skin above an upper lid makes when the lid goes up: there is no fold to take it in."""
+RAISED_POWER = 4
+"""The skin above an upper lid lags behind it by this power of the usual when the lid goes up: there is no fold to take
+it in."""
 LINEAR_REACH, EXTRA_REACH = 0.22, 0.22
 """Displacement in head units up to which the atlas is linear, and how much more it can ever become."""
 AREA_FLOOR = 0.12
@@ -68,10 +69,11 @@ class FaceRig:
         self._geometry = geometry
         self._source = source
         self._basis = motion_basis() if basis is None else basis
-        local = np.array(self._basis.local)
-        local_weight = np.where(np.arange(len(geometry.vertices)) < geometry.n_face, 1.0, geometry.follow)
-        self._local_dims = local
-        self._local = local_fields(geometry.vertices_in_head, self._basis.local) * local_weight[:, None]
+        local = local_fields(geometry.vertices_in_head, self._basis.local)
+        local *= np.where(np.arange(len(geometry.vertices)) < geometry.n_face, 1.0, geometry.follow)[:, None]
+        self._local_dims = np.array(self._basis.local)
+        self._local_face = local[:, :N_LANDMARKS].reshape(len(local), -1)
+        self._local_rest = local - np.stack([self._carried(field[:N_LANDMARKS]) for field in local])
         self._local_left = _left_share(geometry.vertices_in_head)[:, None]
         head = geometry.vertices_in_head[:N_LANDMARKS]
         self._lids = tuple(_LidRows(head, geometry, side=side) for side in range(2))
@@ -163,8 +165,11 @@ class FaceRig:
         basis = self._basis
         flat = basis.landmarks.reshape(N_EXP, -1)
         moved = (right @ flat).reshape(N_LANDMARKS, 3)
+        local_right, local_left = right[self._local_dims], left[self._local_dims]
+        moved += (local_right @ self._local_face).reshape(N_LANDMARKS, 3)
         if not np.array_equal(right, left):
-            moved += ((left - right) @ flat).reshape(N_LANDMARKS, 3) * basis.left_share[:, None]
+            apart = (left - right) @ flat + (local_left - local_right) @ self._local_face
+            moved += apart.reshape(N_LANDMARKS, 3) * basis.left_share[:, None]
         _soften(moved)
         self._lips.apply(moved)
         for lid, closed, down in zip(self._lids, closure, drop, strict=True):
@@ -202,18 +207,21 @@ class FaceRig:
                 lid.meet(moved, float(closed))
 
     def _carry(self, displacement: Doubles, right: Doubles, left: Doubles) -> Doubles:
-        """(V, 3) displacement of all vertices: lashes with their lid, rings with the oval, local fields added."""
-        geometry = self._geometry
-        carriers = geometry.carriers
-        carried = 0.5 * (displacement[carriers[:, 0]] + displacement[carriers[:, 1]]) * geometry.carry[:, None]
+        """(V, 3) displacement of all vertices: lashes with their lid, rings with the oval and local fields."""
+        carried = self._carried(displacement)
         local_right, local_left = right[self._local_dims], left[self._local_dims]
         if local_right.any() or local_left.any():
-            field = np.tensordot(local_right, self._local, 1)
+            field = np.tensordot(local_right, self._local_rest, 1)
             if not np.array_equal(local_right, local_left):
-                field += np.tensordot(local_left - local_right, self._local, 1) * self._local_left
+                field += np.tensordot(local_left - local_right, self._local_rest, 1) * self._local_left
             _soften(field)
             carried += field
         return carried
+
+    def _carried(self, displacement: Doubles) -> Doubles:
+        """(V, 3) of (478, 3): the vertices between and around the landmarks go along."""
+        carriers = self._geometry.carriers
+        return 0.5 * (displacement[carriers[:, 0]] + displacement[carriers[:, 1]]) * self._geometry.carry[:, None]
 
     def _rigid_difference(self, motion: Motion) -> tuple[Doubles, float, Doubles]:
         """Rotation driven * source^T, scale ratio and shift in px."""
@@ -271,7 +279,7 @@ class _LidRows:
         # a lid that opens wider pushes the skin above it together, one that closes pulls it smooth
         raised = UPPER_LID_SHARE * closure + drop < 0.0
         for row, share in self._above:
-            displacement[row] += (share + RAISED_MORE * (1.0 - share) if raised else share) * down
+            displacement[row] += (1.0 - (1.0 - share) ** RAISED_POWER if raised else share) * down
         for row, share in self._below:
             displacement[row] += share * up
 

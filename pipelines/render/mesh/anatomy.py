@@ -50,11 +50,11 @@ def canonical_in_head() -> Doubles:
     return points
 
 
-def region_landmarks(region: str) -> tuple[Ints, ...]:
+def region_landmarks(region: str) -> tuple[NDArray[np.integer], ...]:
     """Landmark groups whose convex hulls make a region of the face; none for outline and neck, which lie outside."""
     cheeks = load_atlas().region_cheeks.astype(np.int64)
     left = load_atlas().mesh_mean[cheeks, 0] > 0
-    groups: dict[str, tuple[Ints, ...]] = {
+    groups: dict[str, tuple[NDArray[np.integer], ...]] = {
         "brows": BROWS,
         "eyes": EYES,
         "gaze": (*EYES, *IRISES),

@@ -1,0 +1,154 @@
+"""A talking film from a portrait, a voice and an edit: motion, pictures and encoding in one pass of flat memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.motion.edit import Edit
+from pipelines.motion.space import FPS, Motion
+from pipelines.motion.track import Track
+from pipelines.portrait.types import Portrait
+from pipelines.render.base import Renderer
+from pipelines.render.sequence import render_sequence
+from pipelines.render.still import Area
+from pipelines.stopwatch import Stopwatch
+from pipelines.video import Frame, Progress, write_video
+
+MOTION, RENDER, ENCODE = "speech to motion", "render", "encode"
+STAGES = (MOTION, RENDER, ENCODE)
+MOTION_SHARE = 0.3
+"""Share of the progress that making the motion takes when it comes before the pictures."""
+
+MakeTrack = Callable[[Progress], Track]
+"""Makes the whole motion, telling how far it is."""
+
+
+@dataclass(frozen=True)
+class FilmOptions:
+    """What the film looks like."""
+
+    edit: Edit
+    area: Area = "crop"
+    size: int | None = None
+    """Side of the rendered face in pixels; see `render_sequence`."""
+    threads: int = 2
+    """Pictures drawn at a time."""
+
+
+@dataclass(frozen=True)
+class SpeakReport:
+    """What a film cost, by stage; wall seconds."""
+
+    frames: int
+    seconds: dict[str, float]
+    first_frame_s: float
+    """From the start to the first picture."""
+
+    @property
+    def duration_s(self) -> float:
+        return self.frames / FPS
+
+    def real_time_factor(self, stage: str) -> float:
+        """Seconds of work for one second of film."""
+        return self.seconds.get(stage, 0.0) / max(self.duration_s, 1 / FPS)
+
+    @property
+    def total_factor(self) -> float:
+        return sum(map(self.real_time_factor, self.seconds))
+
+
+def speak_track(
+    portrait: Portrait,
+    make_track: MakeTrack,
+    output: Path,
+    *,
+    sound: Path,
+    film: FilmOptions,
+    renderer: Renderer,
+    progress: Progress | None = None,
+) -> SpeakReport:
+    """Make the motion of the whole voice first, then write the film.
+
+    Args:
+        sound: the file whose sound goes into the film.
+
+    Raises:
+        StudioError: the voice, the output or the edit cannot be used.
+    """
+    tell = progress or _silent
+    watch = Stopwatch()
+    begun = time.perf_counter()
+    with watch.stage(MOTION):
+        track = make_track(lambda done, text: tell(MOTION_SHARE * done, text))
+    bases = watch.each(MOTION, (track.at(portrait, index) for index in range(len(track))))
+    counted = _Counted(_pictures(portrait, bases, film, renderer, watch), begun)
+    with watch.stage(ENCODE):
+        write_video(
+            counted,
+            output,
+            fps=track.fps,
+            audio=sound,
+            total=len(track),
+            progress=lambda done, text: tell(MOTION_SHARE + (1 - MOTION_SHARE) * done, text),
+        )
+    return SpeakReport(counted.count, watch.seconds, counted.first_s)
+
+
+def speak_stream(
+    portrait: Portrait,
+    bases: Iterable[Motion],
+    output: Path,
+    *,
+    sound: Path,
+    film: FilmOptions,
+    renderer: Renderer,
+    total: int | None = None,
+    progress: Progress | None = None,
+) -> SpeakReport:
+    """Write the film while the motion is still being made; memory does not grow with the length of the voice.
+
+    Args:
+        bases: one base frame at a time, made from the voice as it is read.
+        total: how many frames there will be, where that is known, for `progress`.
+
+    Raises:
+        StudioError: as `speak_track`.
+    """
+    watch = Stopwatch()
+    counted = _Counted(_pictures(portrait, watch.each(MOTION, bases), film, renderer, watch), time.perf_counter())
+    with watch.stage(ENCODE):
+        write_video(counted, output, fps=FPS, audio=sound, total=total, progress=progress or _silent)
+    return SpeakReport(counted.count, watch.seconds, counted.first_s)
+
+
+def _pictures(
+    portrait: Portrait, bases: Iterator[Motion], film: FilmOptions, renderer: Renderer, watch: Stopwatch
+) -> Iterator[Frame]:
+    frames = render_sequence(
+        portrait, bases, film.edit, area=film.area, size=film.size, renderer=renderer, threads=film.threads
+    )
+    return watch.each(RENDER, frames)
+
+
+class _Counted:
+    """The same pictures; keeps how many there were and when the first one came."""
+
+    def __init__(self, frames: Iterator[Frame], begun: float) -> None:
+        self._frames = frames
+        self._begun = begun
+        self.count = 0
+        self.first_s = 0.0
+
+    def __iter__(self) -> Iterator[Frame]:
+        for frame in self._frames:
+            if not self.count:
+                self.first_s = time.perf_counter() - self._begun
+            self.count += 1
+            yield frame
+
+
+def _silent(done: float, text: str) -> None:
+    """Tells nobody."""

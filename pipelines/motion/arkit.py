@@ -60,6 +60,8 @@ _UNMEASURED: dict[str, dict[str, float]] = {
     "cheekSquint": {"squint": 0.4},
 }
 """Shapes whose score never passes 0.15 in the atlas' clips."""
+_NO_ROW = ("tongueOut", "eyeLookIn", "eyeLookOut")
+"""Shapes that move no dim: there is none for the tongue, and eyes that turn sideways leave the lids alone."""
 _CENTRAL_WORDS = ("mouthLeft", "mouthRight", "jawLeft", "jawRight")
 _LIDS = (*UPPER_LID, *LOWER_LID)
 _RIDGE = 1e-3
@@ -104,7 +106,7 @@ def _shape_row(shape: str) -> Array:
         return _control_row({_LID_CONTROLS[stem]: 1.0})
     if stem in _UNMEASURED:
         return _control_row(_UNMEASURED[stem])
-    if shape == "tongueOut":
+    if stem in _NO_ROW:
         return np.zeros(N_EXP)
     row = _measured_row(stem, side)
     row[list(GAZE_DIMS)] = 0  # the gaze is told in degrees

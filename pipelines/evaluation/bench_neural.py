@@ -20,7 +20,11 @@ ORDER = ("appearance", "motion", "warping", "decoder", "stitching", "eye", "lip"
 
 
 def bench_neural(
-    *, debug: bool = False, repeats: int = REPEATS, names: tuple[str, ...] = ORDER
+    *,
+    debug: bool = False,
+    repeats: int = REPEATS,
+    names: tuple[str, ...] = ORDER,
+    progress: Callable[[float, str], None] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """Process CPU milliseconds (all threads added) of one pass, and floating point operations, by title.
 
@@ -32,7 +36,14 @@ def bench_neural(
 
     networks = Networks.seeded(debug=debug, transformer=True)
     specs = {**graph_specs(networks), **split_specs(networks)}
-    return {f"Neural, {specs[name].title}": _bench_graph(networks, specs[name], repeats) for name in names}
+    report = {}
+    for i, name in enumerate(names):
+        if progress:
+            progress(i / len(names), f"measuring the {specs[name].title}")
+        report[f"Neural, {specs[name].title}"] = _bench_graph(networks, specs[name], repeats)
+    if progress:
+        progress(1.0, "networks measured")
+    return report
 
 
 def _bench_graph(networks: Networks, spec: GraphSpec, repeats: int) -> list[dict[str, Any]]:
@@ -67,7 +78,8 @@ def _bench_graph(networks: Networks, spec: GraphSpec, repeats: int) -> list[dict
 def _openvino(model: bytes) -> Callable[[dict[str, Any]], object]:
     openvino = importlib.import_module("openvino")
     core = openvino.Core()
-    return core.compile_model(core.read_model(model), "CPU")
+    # left to itself it computes in bfloat16 where the processor has it
+    return core.compile_model(core.read_model(model), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
 
 def _cpu_ms(work: Callable[[], object], repeats: int) -> float:

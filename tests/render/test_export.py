@@ -44,6 +44,19 @@ def test_equal_to_torch(name: str) -> None:
         np.testing.assert_allclose(got, expected, rtol=0, atol=1e-4)
 
 
+@pytest.mark.parametrize("name", SPECS)
+def test_openvino_equals_torch(name: str) -> None:
+    """Where it is installed; the project itself does not need it."""
+    openvino = pytest.importorskip("openvino")
+    core = openvino.Core()
+    model = core.read_model(exported(name).SerializeToString())
+    out = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})(
+        {key: value.numpy() for key, value in example_inputs(SPECS[name]).items()}
+    )
+    for key, expected in zip(SPECS[name].outputs, run_torch(name), strict=True):
+        np.testing.assert_allclose(out[key], expected, rtol=0, atol=1e-4)
+
+
 def test_native_look_ups_equal_to_torch() -> None:
     model = exported("render", sampler="native")
     np.testing.assert_allclose(run_onnx(model, "render")[0], run_torch("render")[0], rtol=0, atol=1e-4)

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 Net = TypeVar("Net", bound=nn.Module)
 
-_SMALL_HEADS = {"fc_exp": 0.03, "fc_t": 0.05, "fc_kp": 0.25, "fc_scale": 0.1}
+_SMALL_HEADS = {"fc_exp": 0.03, "fc_t": 0.05, "fc_kp": 0.25, "fc_scale": 0.1, "final_layer": 0.03}
 _SMALL_OUTPUTS = ("Stitching", "EyeRetargeting", "LipRetargeting")
 
 

@@ -130,7 +130,7 @@ def test_emotions_share_a_hundred_percent(studio: Studio) -> None:
     assert sum(shares) == pytest.approx(1)
     assert shares == pytest.approx([0.3, 0.2, 0.5])
     studio.settle()
-    spans = studio.page.locator(".mix span").all_inner_texts()
+    spans = studio.page.locator(".panel.open .mix span").all_inner_texts()
     assert spans == ["Fear", "Happy", "Sad"]
 
 

@@ -36,6 +36,33 @@ def dirty_rect(posed, rest, gain, triangles, size, tolerance_px):
     return max(top, 0), min(bottom, size), max(left, 0), min(right, size)
 
 
+@nb.njit(cache=True, nogil=True, boundscheck=False)
+def triangles_with_person(posed, uv, triangles, filled, kept):
+    """Copy to `kept` the triangles that carry, cover or uncover any of the person; returns how many.
+
+    The others would paint the scene over itself, so that nothing of them need be drawn.
+
+    Args:
+        posed: (V, 3) float32 px; uv: (V, 2) float32 source px.
+        filled: (S + 1, S + 1) int32 integral image of the pixels at which the foreground is not empty.
+        kept: (T, 3) like `triangles`, written from its start, order kept.
+    """
+    size = filled.shape[0] - 1
+    count = 0
+    for t in range(len(triangles)):
+        left, right, top, bottom = float(size), -1.0, float(size), -1.0
+        for k in range(3):
+            v = triangles[t, k]
+            left, right = min(left, posed[v, 0], uv[v, 0]), max(right, posed[v, 0], uv[v, 0])
+            top, bottom = min(top, posed[v, 1], uv[v, 1]), max(bottom, posed[v, 1], uv[v, 1])
+        x0, x1 = min(max(int(left) - 1, 0), size), min(max(int(right) + 3, 0), size)
+        y0, y1 = min(max(int(top) - 1, 0), size), min(max(int(bottom) + 3, 0), size)
+        if filled[y1, x1] - filled[y0, x1] - filled[y1, x0] + filled[y0, x0] > 0:
+            kept[count, 0], kept[count, 1], kept[count, 2] = triangles[t, 0], triangles[t, 1], triangles[t, 2]
+            count += 1
+    return count
+
+
 @nb.njit(cache=True, nogil=True, inline="always")
 def _span(a0, c0, a1, c1, a2, c2, left, right):
     """First and last integer x where the three half planes a*x + c >= 0 hold."""
@@ -132,7 +159,36 @@ def fade_border(map_x, map_y, gains, rect, width):
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
-def compose(photo, foreground, background, map_x, map_y, gains, rect, out):
+def crease(map_x, map_y, gains, field, scale, window, rect):
+    """Multiply exp(field) into the gains of pixels inside `rect` whose source lies in `window` of the field.
+
+    Args:
+        field: (F, F) float32 log brightness, zero at its border; bilinear.
+        scale: field pixels per source pixel.
+        window: (top, bottom, left, right) of the field outside which it is zero.
+    """
+    one, half = np.float32(1.0), np.float32(0.5)
+    low_x, high_x = np.float32(window[2]), np.float32(window[3] - 1)
+    low_y, high_y = np.float32(window[0]), np.float32(window[1] - 1)
+    for y in range(rect[0], rect[1]):
+        for x in range(rect[2], rect[3]):
+            v = (map_y[y, x] + half) * scale - half
+            if v < low_y or v >= high_y:
+                continue
+            u = (map_x[y, x] + half) * scale - half
+            if u < low_x or u >= high_x:
+                continue
+            i, j = np.int32(u), np.int32(v)
+            fx, fy = u - np.float32(i), v - np.float32(j)
+            upper = field[j, i] * (one - fx) + field[j, i + 1] * fx
+            lower = field[j + 1, i] * (one - fx) + field[j + 1, i + 1] * fx
+            log = upper * (one - fy) + lower * fy
+            if log != 0.0:
+                gains[y, x] *= np.exp(log)
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
+def compose(photo, foreground, empty, background, map_x, map_y, gains, rect, out):
     """out = warped premultiplied foreground * gain over the background, inside `rect`; bilinear in float32.
 
     Flat indices and written-out channels: a loop over channels costs 30 % more here.
@@ -140,6 +196,7 @@ def compose(photo, foreground, background, map_x, map_y, gains, rect, out):
     Args:
         photo, background, out: (S, S, 3) uint8, contiguous.
         foreground: (S, S, 4) float32 premultiplied colour and alpha.
+        empty: (S, S) bool, where the four pixels that a sample from here on would blend hold no foreground.
     """
     top, bottom, left, right = rect
     size = photo.shape[0]
@@ -156,6 +213,9 @@ def compose(photo, foreground, background, map_x, map_y, gains, rect, out):
                 continue
             u, v = min(max(u, zero), edge), min(max(v, zero), edge)
             i, j = np.int32(u), np.int32(v)
+            if empty[j, i]:
+                result[k], result[k + 1], result[k + 2] = back[k], back[k + 1], back[k + 2]
+                continue
             fx, fy = u - np.float32(i), v - np.float32(j)
             p = (j * size + i) * 4
             q = p + 4 if i < limit else p
@@ -310,23 +370,26 @@ def warm_up(progress: Callable[[float, str], None] | None = None) -> None:
     triangles = np.array([[0, 1, 2], [1, 3, 2]], np.int32)
     maps = [np.zeros((size, size), np.float32) for _ in range(4)]
     photo, foreground = np.zeros((size, size, 3), np.uint8), np.zeros((size, size, 4), np.float32)
+    empty, filled = np.zeros((size, size), np.bool_), np.ones((size + 1, size + 1), np.int32)
     rect, eye, zero = (0, size, 0, size), np.eye(3), np.zeros(3)
     neighbours, starts = np.array([1, 2, 0, 2, 0, 1, 1, 2]), np.array([0, 2, 4, 6, 8])
     steps: tuple[tuple[str, Callable[[], object]], ...] = (
         ("pose", lambda: project(points, eye, zero, 1.0, 9.0, zero, zero[:2], follow, points, posed.copy())),
         (
-            "folds",
+            "triangles",
             lambda: unfold(points, points * 0, triangles, np.ones(2, bool), neighbours, starts, 0.2, 1, 1, points * 0),
         ),
         ("normals", lambda: vertex_normals(posed, triangles, 2, True, np.empty((4, 3)))),
         ("moved area", lambda: dirty_rect(posed, points, gain, triangles, size, 0.01)),
+        ("person", lambda: triangles_with_person(posed, uv, triangles, filled, triangles.copy())),
         ("raster", lambda: raster_flow(posed, uv, gain, triangles, 2, 1.0, rect, *maps)),
+        ("folds of the skin", lambda: crease(maps[0], maps[1], maps[2], maps[3], np.float32(1.0), rect, rect)),
         ("border", lambda: fade_border(maps[0], maps[1], maps[2], rect, 1)),
         (
             "cheek",
             lambda: blend_over(photo.copy()[0:4, 0:4], photo[0:4, 0:4].copy(), maps[3][0:4, 0:4]),
         ),
-        ("composite", lambda: compose(photo, foreground, photo, maps[0], maps[1], maps[2], rect, photo.copy())),
+        ("composite", lambda: compose(photo, foreground, empty, photo, maps[0], maps[1], maps[2], rect, photo.copy())),
     )
     for index, (name, step) in enumerate(steps, start=1):
         step()

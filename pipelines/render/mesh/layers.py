@@ -23,6 +23,10 @@ class Layers:
     a quarter faster than int16."""
     background: NDArray[np.uint8]
     """(H, W, 3) the scene without the person."""
+    empty: NDArray[np.bool_]
+    """(H, W) where a bilinear sample of the foreground is exactly nothing."""
+    filled: NDArray[np.int32]
+    """(H + 1, W + 1) integral image of where it is not."""
 
 
 def cut_layers(image: NDArray[np.uint8], matte: NDArray[np.float32], geometry: MeshGeometry) -> Layers:
@@ -32,7 +36,9 @@ def cut_layers(image: NDArray[np.uint8], matte: NDArray[np.float32], geometry: M
     foreground = np.empty((*alpha.shape, 4), np.float32)
     foreground[..., :3] = image - (1.0 - alpha)[..., None] * background
     foreground[..., 3] = alpha
-    return Layers(foreground, background)
+    used = cv2.dilate(foreground.any(2).astype(np.uint8), np.ones((3, 3), np.uint8))
+    filled = np.asarray(cv2.integral(used), np.int32)
+    return Layers(foreground, background, used == 0, filled)
 
 
 def refine_alpha(image: NDArray[np.uint8], matte: NDArray[np.float32], geometry: MeshGeometry) -> NDArray[np.float32]:

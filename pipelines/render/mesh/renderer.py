@@ -16,6 +16,7 @@ from pipelines.render.mesh import kernels
 from pipelines.render.mesh.basis import MotionBasis
 from pipelines.render.mesh.completion import CheekCompletion
 from pipelines.render.mesh.eyes import EyeLayer
+from pipelines.render.mesh.folds import SkinFolds
 from pipelines.render.mesh.geometry import BORDER_SHARE, MeshGeometry, build_geometry
 from pipelines.render.mesh.layers import Layers, cut_layers
 from pipelines.render.mesh.mouth import MouthLayer
@@ -46,6 +47,7 @@ class MeshHandle:
     geometry: MeshGeometry
     rig: FaceRig
     light: FaceLight
+    folds: SkinFolds
     layers: Layers
     completion: CheekCompletion | None
     features: tuple[FeatureLayer, ...]
@@ -54,6 +56,8 @@ class MeshHandle:
     map_y: Floats
     gains: Floats
     depth: Floats
+    triangles: NDArray[np.int32]
+    """Room for the triangles of a frame."""
     drawn: Rect = field(default=(0, 0, 0, 0))
     """Rectangle of the maps that the last frame wrote."""
 
@@ -78,13 +82,15 @@ class MeshRenderer:
         crop = resample(portrait, size)
         image = np.ascontiguousarray(crop.image)
         geometry = build_geometry(crop.landmarks_in_crop, size=size)
+        light = FaceLight(image, geometry)
         layers = cut_layers(image, crop.matte, geometry)
         grid_y, grid_x = np.mgrid[0:size, 0:size].astype(np.float32)
         return MeshHandle(
             image=image,
             geometry=geometry,
             rig=FaceRig(geometry, portrait.motion, basis=self._basis),
-            light=FaceLight(image, geometry),
+            light=light,
+            folds=SkinFolds(image, geometry, light=light.direction),
             layers=layers,
             completion=CheekCompletion.of(image, layers.foreground[..., 3], geometry),
             features=(EyeLayer(image, geometry), MouthLayer(image, geometry)),
@@ -92,6 +98,7 @@ class MeshRenderer:
             map_y=np.ascontiguousarray(grid_y),
             gains=np.ones((size, size), np.float32),
             depth=np.empty((size, size), np.float32),
+            triangles=np.empty_like(geometry.drawn_triangles),
         )
 
     def render(self, handle: Any, motion: Motion, *, out: Frame | None = None) -> Frame:
@@ -112,28 +119,33 @@ class MeshRenderer:
 
     def _warp(self, handle: MeshHandle, posed: PosedMesh, gain: Floats, out: Frame) -> None:
         geometry, layers = handle.geometry, handle.layers
-        rect = kernels.dirty_rect(posed.vertices, geometry.vertices, gain, geometry.triangles, geometry.size, MOVED_PX)
+        uv = geometry.uv
+        if posed.turned_back > 0.0:
+            uv = uv + np.float32(posed.turned_back) * (geometry.uv_turned_back - uv)
+        kept = handle.triangles
+        count = kernels.triangles_with_person(posed.vertices, uv, geometry.drawn_triangles, layers.filled, kept)
+        triangles = kept[:count]
+        first_hole = count - (len(kept) - geometry.first_hole)
+        rect = kernels.dirty_rect(posed.vertices, geometry.vertices, gain, triangles, geometry.size, MOVED_PX)
         both = _union(rect, handle.drawn)
         handle.drawn = rect
         if both[0] >= both[1]:
             return
         maps = (handle.map_x, handle.map_y, handle.gains)
-        uv = geometry.uv
-        if posed.turned_back > 0.0:
-            uv = uv + np.float32(posed.turned_back) * (geometry.uv_turned_back - uv)
         kernels.raster_flow(
             posed.vertices,
             uv,
             gain,
-            geometry.drawn_triangles,
-            geometry.first_hole,
+            triangles,
+            first_hole,
             HOLE_DEPTH * geometry.unit_px,
             both,
             *maps,
             handle.depth,
         )
+        handle.folds.apply(posed, maps, both)
         kernels.fade_border(*maps, both, max(1, round(BORDER_SHARE * geometry.size)))
-        kernels.compose(handle.image, layers.foreground, layers.background, *maps, both, out)
+        kernels.compose(handle.image, layers.foreground, layers.empty, layers.background, *maps, both, out)
         if handle.completion is not None:
             handle.completion.draw(out, posed, handle.depth)
 

@@ -31,6 +31,11 @@ class FaceLight:
         self._direction = STRENGTH * self._fit(image, geometry)
         self._gain = np.ones(len(self._rest), np.float32)
 
+    @property
+    def direction(self) -> Doubles:
+        """(3,) in which log brightness grows with the normal, picture axes; its length is how strongly."""
+        return self._direction
+
     def gain(self, posed: Floats) -> Floats:
         """(V,) brightness factor of every vertex; the buffer is reused."""
         vertex_normals(posed, self._triangles, self._count, True, self._now)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import StudioError
-from pipelines.evaluation.bench import figure
+from pipelines.evaluation.bench_render import figure
 
 APP = Path(__file__).resolve().parents[2] / "app.py"
 START_SECONDS = 120

@@ -181,6 +181,22 @@
     paint();
   }
 
+  const fileInput = () => one("#st-voice input[type=file]");
+
+  /** Hand a dropped recording to the native upload; one that holds a voice has no file input until it is cleared. */
+  function give(files) {
+    studio.openPanel("speech");
+    const input = fileInput();
+    if (input) {
+      const transfer = new DataTransfer();
+      transfer.items.add(files[0]);
+      input.files = transfer.files;
+      return input.dispatchEvent(new Event("change", { bubbles: true }));
+    }
+    one("#st-voice button[aria-label=Clear]")?.click();
+    return setTimeout(() => fileInput() && give(files), 150);
+  }
+
   jobs.define("speech", {
     title: "Generating",
     done(job) {
@@ -190,6 +206,6 @@
   });
 
   studio.panels.speech = () => {};
-  studio.speech = { set: assign, values: () => ({ ...values }) };
+  studio.speech = { set: assign, values: () => ({ ...values }), give };
   studio.mountSpeech = mount;
 })();

@@ -150,7 +150,9 @@
     viewport.addEventListener("drop", (event) => {
       if (!carriesFile(event)) return;
       event.preventDefault();
-      give(event.dataTransfer.files);
+      const { files } = event.dataTransfer;
+      if (files[0]?.type.startsWith("audio/") && state.data.speech) studio.speech.give(files);
+      else give(files);
     });
   }
 

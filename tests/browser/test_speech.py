@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import Browser, expect
 
 from pipelines.video import read_video, video_info
@@ -254,6 +256,23 @@ def test_a_text_becomes_a_voice(spoken: Studio) -> None:
     spoken.page.locator(".say button").click()
     expect(length).not_to_have_text(before, timeout=30_000)
     expect(length).to_have_text(re.compile("0:0[1-3]"))
+
+
+DROP = """async ([name, base64]) => {
+    const bytes = Uint8Array.from(atob(base64), character => character.charCodeAt(0));
+    const files = new DataTransfer();
+    files.items.add(new File([bytes], name, {type: 'audio/wav'}));
+    const options = {dataTransfer: files, bubbles: true, cancelable: true};
+    document.querySelector('.viewport').dispatchEvent(new DragEvent('drop', options));
+}"""
+
+
+def test_a_recording_dropped_on_the_stage_is_the_voice(spoken: Studio, tmp_path: Path) -> None:
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, 0.3 * np.sin(np.arange(6 * 16_000) * 0.1), 16_000)
+    spoken.run(DROP, ["tone.wav", base64.b64encode(path.read_bytes()).decode()])
+    expect(spoken.page.locator("#st-voice #duration")).to_have_text("0:06", timeout=30_000)
+    assert spoken.run("() => studio.state.panel") == "speech"
 
 
 # ---- what goes wrong ----

@@ -77,14 +77,17 @@ def measure_leakage(portrait: Portrait, renderer: Renderer, *, size: int = CROP_
 
 
 def measure_sides(portrait: Portrait, renderer: Renderer, *, size: int = CROP_SIZE) -> list[Leakage]:
-    """Every sided expression slot and every dim of one eye alone: what changes on the other half of the face."""
+    """Every sided slot and every dim of one eye alone: what changes on the other half of the face.
+
+    Without the gaze dims: each of them turns both eyes in the measured faces and does so here.
+    """
     rest, draw, landmarks = _case(portrait, renderer, size)
     right_half = half_mask(landmarks, size=size)
-    dim_sides = {f"dim_{dim.index:02d}": dim.side for dim in DIMS}
+    dim_sides = {dim.index: dim.side for dim in DIMS if dim.region != "gaze"}
     results = []
     for slot in SLOTS:
         control = slot.control
-        side = slot.side or dim_sides.get(control.key)
+        side = slot.side or (None if control.dim is None else dim_sides.get(control.dim))
         if side is None or control.kind not in ("semantic", "dim", "gaze"):
             continue
         energy = _energy(rest, (draw({slot.key: value}) for value in (control.lo, control.hi)))

@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import binary_dilation, gaussian_filter1d
 
+from pipelines.motion.atlas import load_atlas
+from pipelines.motion.space import N_EXP
+
 Floats = NDArray[np.float32]
 
 SILENCE = "SIL"
@@ -77,7 +80,9 @@ WEIGHTS = _TABLE[:, 3] ** 0.8
 CURVES = ("aperture", "width", "protrusion", "closure", "labiodental", "speech")
 N_CURVES = len(CURVES)
 
-_SPREAD_S = 0.09
+_HEIGHT_SPREAD_S = 0.08
+_WIDTH_SPREAD_S = 0.13
+"""Lips are rounded and spread over more neighbours than they open and close for."""
 _REST_LEVEL = 0.05
 _PAUSE_LEVEL = 0.30
 _REST_WEIGHT = 0.01
@@ -93,13 +98,14 @@ class Evidence:
     gate_gain: float
     gate_spread_s: float
     teeth_gain: float
-    spread_s: float = _SPREAD_S
+    spread_s: float = _HEIGHT_SPREAD_S
+    width_spread_s: float = _WIDTH_SPREAD_S
     spikes: bool = True
     """Speech is where any phone is heard; otherwise where silence is not."""
 
 
 HAMA = Evidence(gate_gain=3.0, gate_spread_s=0.03, teeth_gain=0.7)
-EXACT = Evidence(gate_gain=1.4, gate_spread_s=0.025, teeth_gain=1.0, spread_s=0.08, spikes=False)
+EXACT = Evidence(gate_gain=1.4, gate_spread_s=0.025, teeth_gain=1.0, spread_s=0.08, width_spread_s=0.08, spikes=False)
 """Phone timing that is known, as from a synthesiser."""
 
 
@@ -109,13 +115,16 @@ def lip_curves(activations: Floats, *, rate: float, evidence: Evidence = HAMA) -
     Aperture already contains the closures; closure and labiodental 0..1 say how much of it they took.
     """
     speech = speech_mask(activations, rate=rate, evidence=evidence)
-    sigma = evidence.spread_s * rate
     weights = activations * WEIGHTS
-    shapes = _gauss(weights @ TARGETS, sigma)
-    total = _gauss(weights.sum(-1, keepdims=True), sigma)
+    shapes, total = weights @ TARGETS, weights.sum(-1, keepdims=True)
     rest = np.zeros_like(shapes)
     rest[:, 0] = _REST_LEVEL + _PAUSE_LEVEL * speech
-    curves = (shapes + _REST_WEIGHT * rest) / (total + _REST_WEIGHT)
+
+    def blended(columns: slice, spread_s: float) -> Floats:
+        over, under = (_gauss(values, spread_s * rate) for values in (shapes[:, columns], total))
+        return np.asarray((over + _REST_WEIGHT * rest[:, columns]) / (under + _REST_WEIGHT), np.float32)
+
+    curves = np.hstack([blended(slice(0, 1), evidence.spread_s), blended(slice(1, 3), evidence.width_spread_s)])
     closure, teeth = closure_gates(activations, rate=rate, evidence=evidence)
     curves[:, 0] *= (1 - closure) * (1 - teeth)
     return np.column_stack([curves, closure, teeth, speech]).astype(np.float32)
@@ -126,7 +135,7 @@ def closure_gates(activations: Floats, *, rate: float, evidence: Evidence = HAMA
     sigma = evidence.gate_spread_s * rate
     shut = _gauss(activations[:, LIPS_SHUT].sum(-1), sigma) * evidence.gate_gain
     teeth = _gauss(activations[:, LIP_ON_TEETH].sum(-1), sigma) * evidence.gate_gain * evidence.teeth_gain
-    return np.clip(shut, 0, 1), _TEETH_SHARE * np.clip(teeth, 0, 1)
+    return _share(shut), _TEETH_SHARE * _share(teeth)
 
 
 def speech_mask(activations: Floats, *, rate: float, evidence: Evidence = HAMA) -> Floats:
@@ -137,5 +146,58 @@ def speech_mask(activations: Floats, *, rate: float, evidence: Evidence = HAMA) 
     return _gauss(near.astype(np.float32), _MASK_SPREAD_S * rate)
 
 
+def _share(values: Floats) -> Floats:
+    return np.clip(values, 0, 1).astype(np.float32)
+
+
 def _gauss(values: NDArray, sigma: float) -> Floats:
-    return gaussian_filter1d(values.astype(np.float32), sigma, axis=0, mode="nearest", truncate=3.0)
+    smooth = gaussian_filter1d(values.astype(np.float32), sigma, axis=0, mode="nearest", truncate=3.0)
+    return np.asarray(smooth, np.float32)
+
+
+OPENING = {58: 119.2, 61: -67.0, 59: 16.6, 43: 10.8, 62: 10.9}
+SPREADING = {43: -79.3, 62: -36.7, 58: 10.3, 61: -5.7}
+ROUNDING = {62: -67.0, 43: -46.4, 59: -51.5, 58: 30.9, 52: 15.5, 61: 15.5}
+"""Expression in 10⁻³ per inter-ocular distance of inner-lip height, of mouth width spread, of width rounded.
+
+Fitted through the atlas by regularised least squares (penalty: one standard deviation of each dim) so that the height
+leaves the width alone and the other way round, with 27 % of the height from the chin and 70 % from the lower lip, as
+measured on speaking faces. ROUNDING is the pucker row of the expression controls at their measured width.
+"""
+EYE_CORNERS_PER_UNIT = 1.446
+"""Outer eye corner distance, the atlas's unit, over the inter-ocular unit of lip measures."""
+HEIGHT_GAIN = 0.55
+HEIGHT_LOSS = 0.07
+WIDTH_GAIN = 0.28
+"""Of the aperture and width curves, from the spread of measured heights (.07) and widths (.045)."""
+INNER_LIPS = ((13, 14), (82, 87), (312, 317))
+MOUTH_CORNERS = (61, 291)
+
+
+def lips_to_expression(curves: Floats) -> Floats:
+    """(T, 63) expression offsets from a face with shut lips, of (T, 3 or more) curves aperture, width, protrusion."""
+    height = np.maximum(0, HEIGHT_GAIN * curves[:, :1] - HEIGHT_LOSS)
+    width, forward = WIDTH_GAIN * curves[:, 1:2], np.clip(curves[:, 2:3], 0, 1)
+    spread, rounded = np.maximum(width, 0), np.minimum(width, 0)
+    opening, spreading, rounding = (_row(row) for row in (OPENING, SPREADING, ROUNDING))
+    offsets = height * opening + spread * spreading + rounded * (forward * rounding + (1 - forward) * spreading)
+    return offsets.astype(np.float32)
+
+
+def lip_measures(exp: Floats) -> tuple[Floats, Floats]:
+    """(T,) inner-lip height and (T,) mouth width of (T, 63) expression offsets, as changes in inter-ocular distances.
+
+    Measured on the landmarks the atlas displaces: mean distance of three inner-lip pairs, distance of the corners.
+    """
+    jacobian = load_atlas().J
+    height = np.mean([jacobian[:, low, 1] - jacobian[:, high, 1] for high, low in INNER_LIPS], axis=0)
+    width = jacobian[:, MOUTH_CORNERS[1], 0] - jacobian[:, MOUTH_CORNERS[0], 0]
+    flat = np.asarray(exp, np.float32).reshape(-1, N_EXP)
+    opening, spread = (EYE_CORNERS_PER_UNIT * (flat @ measure) for measure in (height, width))
+    return opening.astype(np.float32), spread.astype(np.float32)
+
+
+def _row(row: dict[int, float]) -> Floats:
+    values = np.zeros(N_EXP, np.float32)
+    values[list(row)] = np.array(list(row.values()), np.float32) * 1e-3
+    return values

@@ -27,7 +27,7 @@ _PALETTES = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new
 _CODING: dict[str, tuple[str, ...]] = {
     # a palette for every frame: one for all would need all frames at once
     ".gif": ("-filter_complex", _PALETTES, "-loop", "0", "-f", "gif"),
-    ".webp": ("-c:v", "libwebp_anim", "-quality", "85", "-compression_level", "3", "-loop", "0", "-f", "webp"),
+    ".webp": ("-c:v", "libwebp", "-quality", "85", "-compression_level", "3", "-loop", "0", "-f", "webp"),
     ".apng": ("-c:v", "apng", "-pred", "mixed", "-plays", "0", "-f", "apng"),
     ".webm": (
         *("-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1"),

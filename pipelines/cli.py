@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from pipelines import checkpoints
+from pipelines import checkpoints, retarget_commands
 from pipelines.console import show_progress, write_json, write_table
 from pipelines.edit_options import add_edit_options, read_edit
 from pipelines.errors import StudioError
@@ -62,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     checkpoints.add_commands(commands)
     engines.add_commands(commands)
     evaluation.add_commands(commands)
+    retarget_commands.add_commands(commands)
 
     bench = commands.add_parser("bench", help="measure speed and memory")
     bench.add_argument("what", nargs="?", choices=("all", "render", "page", "neural"), default="all")

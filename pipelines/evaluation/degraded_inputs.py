@@ -20,6 +20,7 @@ Points = NDArray[np.float64]
 TINY_FACE_PX = 60
 DARK_GAMMA, DARK_GAIN, DARK_NOISE = 2.2, 0.35, 6.0
 WORST_JPEG = 10
+TONE_STEP = 36
 CUT_SHARE = 0.35
 """Share of the face box that the picture's edge cuts off at the side."""
 TURN_DEG = 30.0
@@ -55,7 +56,7 @@ def cartoon(portrait: Portrait) -> Picture:
     flat = portrait.photo
     for _ in range(3):
         flat = cv2.bilateralFilter(flat, 9, 40, 9)
-    flat = 36 * (flat // 36) + 18
+    flat = _clipped(TONE_STEP * (flat // TONE_STEP) + 0.5 * TONE_STEP)
     outline = cv2.adaptiveThreshold(
         cv2.medianBlur(cv2.cvtColor(portrait.photo, cv2.COLOR_RGB2GRAY), 5),
         255,

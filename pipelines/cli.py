@@ -18,7 +18,7 @@ from pipelines.edit_options import add_edit_options, read_edit
 from pipelines.errors import StudioError
 from pipelines.evaluation import commands as evaluation
 from pipelines.motion.controls import CONTROLS
-from pipelines.render.base import RendererName
+from pipelines.render.base import Renderer, RendererName
 from pipelines.render.trt import commands as engines
 
 
@@ -45,6 +45,10 @@ def _parser() -> argparse.ArgumentParser:
     edit.add_argument("--area", choices=("crop", "photo"), default="photo", help="what to write (default: photo)")
     edit.add_argument("--size", type=int, metavar="PX", help="side of the rendered face (default: as in the photo)")
     edit.add_argument("--renderer", choices=get_args(RendererName), help="default: the best that draws live here")
+    neural = edit.add_argument_group("neural renderer")
+    neural.add_argument("--no-stitching", action="store_true", help="let shoulders and crop border move")
+    neural.add_argument("--eye-ratio", type=float, metavar="R", help="retarget both eyes to this opening, 0 to 0.8")
+    neural.add_argument("--lip-ratio", type=float, metavar="R", help="retarget the lips to this opening, 0 to 0.8")
     edit.set_defaults(run=_run_edit)
 
     atlas = commands.add_parser("atlas", help="draw every dimension on a photo, with heat maps")
@@ -86,10 +90,25 @@ def _run_edit(options: argparse.Namespace) -> None:
 
     edit = read_edit(options)
     _check_output(options.output)
-    renderer = choose_renderer(options.renderer)
+    renderer = _tuned(choose_renderer(options.renderer), options)
     portrait = register(load_photo(options.photo), face_index=options.face)
     picture = render_still(portrait, edit, area=options.area, size=options.size, renderer=renderer)
     write_picture(options.output, picture)
+
+
+def _tuned(renderer: Renderer, options: argparse.Namespace) -> Renderer:
+    """The renderer with the switches that only the neural one has."""
+    from pipelines.render.neural import NeuralRenderer, NeuralSettings
+
+    settings = NeuralSettings(not options.no_stitching, options.eye_ratio, options.lip_ratio)
+    if settings == NeuralSettings():
+        return renderer
+    if not isinstance(renderer, NeuralRenderer):
+        raise StudioError(
+            "`--no-stitching`, `--eye-ratio` and `--lip-ratio` are for the neural renderer but the"
+            f" {renderer.name.lower()} renderer draws; add --renderer neural or use --set eye_ratio=R."
+        )
+    return renderer.with_settings(settings)
 
 
 def _run_atlas(options: argparse.Namespace) -> None:

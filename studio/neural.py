@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipelines.errors import StudioError
 from pipelines.files import write_atomic
+from pipelines.motion.dims import SIDES
+from pipelines.motion.edit import Edit
 from pipelines.motion.space import Motion
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
 from pipelines.render.choice import STILLS, look
-from pipelines.render.neural import Cancelled, NeuralRenderer, Progress
+from pipelines.render.neural import MAX_EYE_RATIO, Cancelled, NeuralRenderer, NeuralSettings, Progress
 from pipelines.render.neural_choice import NeuralChoice, choose_neural
 from pipelines.render.trt.apart import build_apart
 from studio.export import PictureOrder, export_picture
@@ -51,7 +55,9 @@ class NeuralDesk:
             return look(self._folder)
         return loaded if loaded.live else replace(loaded, reason=f"{STILLS} {loaded.reason}")
 
-    def draw(self, session: Session, order: PictureOrder, *, progress: Progress) -> Path:
+    def draw(
+        self, session: Session, order: PictureOrder, *, progress: Progress, switches: Switches | None = None
+    ) -> Path:
         """The visitor's picture by the neural renderer, in the session's folder.
 
         Raises:
@@ -62,7 +68,7 @@ class NeuralDesk:
         if portrait is None:
             raise StudioError(NO_PORTRAIT)
         watch = _watch(session, progress)
-        renderer = self._renderer(watch)
+        renderer = self._renderer(watch).with_settings((switches or Switches()).settings(portrait, document.edit))
         name = document.file_name(f"neural-{'face' if order.area == 'crop' else 'photo'}", suffix=f".{order.format}")
         picture = export_picture(portrait, document.edit, order, renderer=_Reporting(renderer, watch))
         return write_atomic(session.folder / name, picture)
@@ -85,6 +91,24 @@ class NeuralDesk:
                 self._loaded = found
             assert self._loaded.renderer is not None
             return self._loaded.renderer
+
+
+@dataclass(frozen=True)
+class Switches:
+    """What the page offers of the neural renderer's settings."""
+
+    stitching: bool = True
+    retarget_eyes: bool = False
+    """Reach the edit's eye aspect ratio with the network made for it."""
+    close_lips: bool = False
+    """Close the lips of the photo with the network made for it."""
+
+    def settings(self, portrait: Portrait, edit: Edit) -> NeuralSettings:
+        """The same for one portrait and its edit."""
+        asked = [edit.value(f"eye_ratio_{side}") for side in SIDES]
+        ratios = [a if a >= 0 else own for a, own in zip(asked, portrait.eye_ratio, strict=True)]
+        eyes = min(float(np.mean(ratios)), MAX_EYE_RATIO) if self.retarget_eyes else None
+        return NeuralSettings(self.stitching, eyes, 0.0 if self.close_lips else None)
 
 
 class _Reporting:

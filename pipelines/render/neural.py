@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -20,6 +21,10 @@ from pipelines.render.base import Frame
 
 Progress = Callable[[float, str], None]
 """Gets a fraction and a text; it may raise `Cancelled` to stop the picture at the next step."""
+
+
+MAX_EYE_RATIO = MAX_LIP_RATIO = 0.8
+"""Ends of LivePortrait's own retargeting sliders."""
 
 
 class Cancelled(Exception):
@@ -77,6 +82,17 @@ class NeuralSettings:
     lip_ratio: float | None = None
     """Bring the lips to this ratio with the lip retargeting network; None leaves them to the motion."""
 
+    def __post_init__(self) -> None:
+        for name, most in (("eye_ratio", MAX_EYE_RATIO), ("lip_ratio", MAX_LIP_RATIO)):
+            ratio = getattr(self, name)
+            if ratio is not None and not 0 <= ratio <= most:
+                raise StudioError(f"`{name}` should be from 0 to {most} but is {ratio}.")
+
+    @property
+    def retargets(self) -> bool:
+        """Whether eyes or lips are moved beyond the motion."""
+        return self.eye_ratio is not None or self.lip_ratio is not None
+
 
 @dataclass(frozen=True)
 class NeuralHandle:
@@ -103,12 +119,19 @@ class NeuralRenderer:
 
     name = "Neural"
 
-    def __init__(self, backend: Backend, *, reason: str = "") -> None:
+    def __init__(self, backend: Backend, *, reason: str = "", settings: NeuralSettings | None = None) -> None:
         self.backend = backend
+        self.settings = settings or NeuralSettings()
         self.reason = reason or f"{backend.title} was asked for."
         self.cost_ms: float | None = None
         """Wall-clock milliseconds of the last frame."""
         self._lock = threading.Lock()
+
+    def with_settings(self, settings: NeuralSettings) -> NeuralRenderer:
+        """The same networks under other switches."""
+        other = copy.copy(self)
+        other.settings = settings
+        return other
 
     @property
     def device(self) -> str:
@@ -129,7 +152,6 @@ class NeuralRenderer:
         motion: Motion,
         *,
         out: Frame | None = None,
-        settings: NeuralSettings | None = None,
         progress: Progress | None = None,
     ) -> Frame:
         """(size, size, 3) uint8 RGB of the one-frame `motion`; the portrait's own motion gives its pixels.
@@ -138,18 +160,18 @@ class NeuralRenderer:
             StudioError: a setting needs a network that is not there, or the result is not finite.
             Cancelled: `progress` raised it.
         """
-        settings = settings or NeuralSettings()
-        if settings == NeuralSettings() and _same(motion, handle.portrait.motion):
+        if not self.settings.retargets and _same(motion, handle.portrait.motion):
             return _fit(resample(handle.portrait, handle.size).image, handle.size, out)
         with self._lock:
             start = time.perf_counter()
-            kp_driving = self.drive(handle, motion, settings)
+            kp_driving = self.drive(handle, motion)
             picture = self.backend.draw(handle.volume, handle.kp_source, kp_driving, progress=progress)
             self.cost_ms = 1e3 * (time.perf_counter() - start)
         return _fit(picture, handle.size, out)
 
-    def drive(self, handle: NeuralHandle, motion: Motion, settings: NeuralSettings) -> Floats:
+    def drive(self, handle: NeuralHandle, motion: Motion) -> Floats:
         """(1, 21, 3) driving keypoints, retargeted and stitched."""
+        settings = self.settings
         kp = keypoints(handle.kp_canonical, carry_over(handle.motion, handle.portrait.motion, motion))
         portrait = handle.portrait
         if settings.eye_ratio is not None:

@@ -11,6 +11,7 @@ from pipelines.render.neural import Cancelled
 from pipelines.render.neural_choice import NeuralChoice
 from studio.events import Wiring
 from studio.export import PictureOrder
+from studio.neural import Switches
 from studio.page import AFTERWARDS, Message, renderer_data, stage_value
 from studio.session import Session
 from studio.stage.part import heading
@@ -24,6 +25,11 @@ def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
     """
     with gr.Column(elem_classes=["st-native", "for-export"], elem_id="st-neural"):
         heading("Neural renderer", "LivePortrait's networks, area and format as above")
+        switches = [
+            gr.Checkbox(True, label="Keep shoulders and border still (stitching)"),
+            gr.Checkbox(False, label="Reach the eye aspect ratio with the eye network"),
+            gr.Checkbox(False, label="Close the photo's lips first with the lip network"),
+        ]
         with gr.Row():
             draw = gr.Button("Render this still with the neural renderer", interactive=False, size="md")
             build = gr.Button("Build engines", visible=False, size="md", scale=0)
@@ -44,7 +50,7 @@ def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
     heavy: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "neural"}
     outputs = [wiring.stage, *section.outputs]
     draw.click(section.begin, wiring.token, section.outputs, queue=False, **quiet).then(
-        section.draw, [wiring.token, *choices], outputs, show_progress_on=picture, **heavy
+        section.draw, [wiring.token, *choices, *switches], outputs, show_progress_on=picture, **heavy
     )
     build.click(section.begin, wiring.token, section.outputs, queue=False, **quiet).then(
         section.build, wiring.token, outputs, show_progress_on=picture, **heavy
@@ -92,11 +98,15 @@ class _Section:
         area: str,
         format: str,
         size: int,
+        stitching: bool = True,
+        retarget_eyes: bool = False,
+        close_lips: bool = False,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> Any:
         def work(session: Session) -> tuple[Any, ...]:
             order = PictureOrder.of(area=area, format=format, size=size or None)
-            path = self.services.neural.draw(session, order, progress=_told(progress))
+            switches = Switches(stitching, retarget_eyes, close_lips)
+            path = self.services.neural.draw(session, order, switches=switches, progress=_told(progress))
             return gr.skip(), *self.show(str(path))
 
         return self._guarded(work, token)

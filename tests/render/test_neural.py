@@ -50,8 +50,8 @@ def test_a_moved_head_draws_a_picture(renderer: NeuralRenderer, size: int) -> No
 
 def test_motion_moves_the_picture_and_is_reproducible(renderer: NeuralRenderer) -> None:
     handle = renderer.prepare(PORTRAIT)
-    settings = NeuralSettings(stitching=False)
-    frames = [renderer.render(handle, moved(yaw_deg=angle), settings=settings) for angle in (5.0, 5.0, 25.0)]
+    loose = renderer.with_settings(NeuralSettings(stitching=False))
+    frames = [loose.render(handle, moved(yaw_deg=angle)) for angle in (5.0, 5.0, 25.0)]
     np.testing.assert_array_equal(frames[0], frames[1])
     assert (frames[0] != frames[2]).any()
 
@@ -59,7 +59,7 @@ def test_motion_moves_the_picture_and_is_reproducible(renderer: NeuralRenderer) 
 def test_drive_equals_the_keypoint_formula(renderer: NeuralRenderer) -> None:
     """Without stitching, x_d is the paper's formula on the canonical points the extractor reads."""
     handle = renderer.prepare(PORTRAIT)
-    kp = renderer.drive(handle, moved(pitch_deg=4.0), NeuralSettings(stitching=False))
+    kp = renderer.with_settings(NeuralSettings(stitching=False)).drive(handle, moved(pitch_deg=4.0))
     expected = keypoints(handle.kp_canonical, handle.motion.with_(pitch_deg=handle.motion.pitch_deg + np.float32(4)))
     np.testing.assert_allclose(kp, expected, atol=1e-5)
 
@@ -73,28 +73,35 @@ def test_carry_over_is_the_motion_itself_for_the_same_reference() -> None:
 
 def test_side_and_gaze_reach_the_networks(renderer: NeuralRenderer) -> None:
     handle = renderer.prepare(PORTRAIT)
-    settings = NeuralSettings(stitching=False)
+    loose = renderer.with_settings(NeuralSettings(stitching=False))
     side = np.zeros((1, 21, 3), np.float32)
     side[0, 11, 1] = 0.02
     for motion in (
         PORTRAIT.motion.with_(side=side),
         PORTRAIT.motion.with_(gaze_deg=np.full((1, 2, 2), 8, np.float32)),
     ):
-        assert np.abs(renderer.drive(handle, motion, settings) - handle.kp_source).max() > 1e-4
+        assert np.abs(loose.drive(handle, motion) - handle.kp_source).max() > 1e-4
 
 
 @pytest.mark.parametrize("settings", [NeuralSettings(eye_ratio=0.05), NeuralSettings(lip_ratio=0.0)])
 def test_retargeting_switches(renderer: NeuralRenderer, settings: NeuralSettings) -> None:
     handle = renderer.prepare(PORTRAIT)
-    plain = renderer.drive(handle, PORTRAIT.motion, NeuralSettings())
-    assert np.abs(renderer.drive(handle, PORTRAIT.motion, settings) - plain).max() > 1e-5
+    plain = renderer.drive(handle, PORTRAIT.motion)
+    retargeted = renderer.with_settings(settings)
+    assert np.abs(retargeted.drive(handle, PORTRAIT.motion) - plain).max() > 1e-5
+    assert retargeted.render(handle, PORTRAIT.motion).shape == renderer.render(handle, PORTRAIT.motion).shape
+
+
+def test_a_retargeting_ratio_out_of_range_is_refused() -> None:
+    with pytest.raises(StudioError, match=r"`eye_ratio` should be from 0 to 0.8 but is 1.5"):
+        NeuralSettings(eye_ratio=1.5)
 
 
 def test_retargeting_without_its_network_says_what_to_fetch() -> None:
     renderer = NeuralRenderer(TorchBackend(Networks.seeded(debug=True).without_retargeting()))
     handle = renderer.prepare(PORTRAIT)
     with pytest.raises(StudioError, match=r"`eye_ratio` needs the eye retargeting network.*fetch liveportrait"):
-        renderer.render(handle, PORTRAIT.motion, settings=NeuralSettings(eye_ratio=0.1))
+        renderer.with_settings(NeuralSettings(eye_ratio=0.1)).render(handle, PORTRAIT.motion)
 
 
 def test_progress_and_cancel(renderer: NeuralRenderer) -> None:

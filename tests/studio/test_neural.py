@@ -15,12 +15,12 @@ from PIL import Image
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
 from pipelines.render.choice import Choice, may_have_gpu
-from pipelines.render.neural import Cancelled, NeuralRenderer
+from pipelines.render.neural import Cancelled, NeuralRenderer, NeuralSettings
 from pipelines.render.neural_choice import BUILD, NeuralChoice
 from pipelines.render.neural_torch import TorchBackend
 from studio.events import Wiring
 from studio.export import PictureOrder
-from studio.neural import NeuralDesk
+from studio.neural import NeuralDesk, Switches
 from studio.page import renderer_data
 from studio.panels.neural import _Section, note_markup
 from studio.services import Services
@@ -167,3 +167,21 @@ def test_editing_goes_on_with_a_renderer_that_came_later(services: Services, ses
     own._take(Choice(live.renderer, live))
     header, _ = own.draw(session, Edit.of({"smile": 0.5}))
     assert header["size"] == [512, 512] and own.choice.renderer is live.renderer and own.choice.neural is live
+
+
+def test_switches_become_settings_of_the_face(edited: Session) -> None:
+    portrait = edited.portrait
+    assert portrait is not None
+    half = Edit.of({"eye_ratio_right": 0.1})
+    settings = Switches(stitching=False, retarget_eyes=True, close_lips=True).settings(portrait, half)
+    assert settings.eye_ratio == pytest.approx((0.1 + portrait.eye_ratio[1]) / 2)
+    assert not settings.stitching and settings.lip_ratio == 0.0
+    assert Switches().settings(portrait, half) == NeuralSettings()
+
+
+def test_switches_change_the_still(desk: NeuralDesk, edited: Session) -> None:
+    plain, changed = (
+        desk.draw(edited, ORDER, progress=quiet, switches=switches).read_bytes()
+        for switches in (Switches(), Switches(stitching=False, close_lips=True))
+    )
+    assert plain != changed

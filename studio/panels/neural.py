@@ -26,9 +26,9 @@ def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
     with gr.Column(elem_classes=["st-native", "for-export"], elem_id="st-neural"):
         heading("Neural renderer", "LivePortrait's networks, area and format as above")
         switches = [
-            gr.Checkbox(True, label="Keep shoulders and border still (stitching)"),
-            gr.Checkbox(False, label="Reach the eye aspect ratio with the eye network"),
-            gr.Checkbox(False, label="Close the photo's lips first with the lip network"),
+            gr.Checkbox(True, label="Keep shoulders and border still (stitching)", visible=False),
+            gr.Checkbox(False, label="Reach the eye aspect ratio with the eye network", visible=False),
+            gr.Checkbox(False, label="Close the photo's lips first with the lip network", visible=False),
         ]
         with gr.Row():
             draw = gr.Button("Render this still with the neural renderer", interactive=False, size="md")
@@ -46,6 +46,7 @@ def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
     section = _Section(wiring, [draw, build, cancel, note, picture])
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     gr.on(None, section.show, None, section.outputs, **quiet)
+    gr.on(None, lambda: [gr.update(visible=section.has_weights)] * len(switches), None, switches, **quiet)
     cancel.click(section.stop, wiring.token, cancel, queue=False, **quiet)
     heavy: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "neural"}
     outputs = [wiring.stage, *section.outputs]
@@ -65,6 +66,11 @@ class _Section:
         self.services = wiring.services
         self.outputs = outputs
         """Draw, build, cancel, note, picture."""
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether a still can be drawn, so that switches mean something."""
+        return self.services.choice.neural.has_weights
 
     def show(self, picture: Any = None) -> tuple[Any, ...]:
         """The section at rest, with a finished picture or without."""

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from pipelines import checkpoints, retarget_commands
+from pipelines import batch_commands, checkpoints, retarget_commands
 from pipelines.console import show_progress, write_json, write_table
 from pipelines.edit_options import add_edit_options, read_edit
 from pipelines.errors import StudioError
@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     engines.add_commands(commands)
     evaluation.add_commands(commands)
     retarget_commands.add_commands(commands)
+    batch_commands.add_commands(commands)
 
     bench = commands.add_parser("bench", help="measure speed and memory")
     bench.add_argument("what", nargs="?", choices=("all", "render", "page", "neural"), default="all")

@@ -1,0 +1,337 @@
+"""Many photos, edits and voices at once: jobs as JSON lines, done in parallel, taken up again where they stopped.
+
+{"photo": "a.jpg", "set": {"smile": 0.5}, "output": "a.png"}
+{"photo": "a.jpg", "edit": "happy.json", "audio": "voice.wav", "output": "a.mp4"}
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import StudioError
+from pipelines.motion.edit import Edit
+
+MAX_JOBS = 100_000
+MAX_FILE_BYTES = 64 << 20
+_PATHS = ("photo", "edit", "audio", "driver", "output")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """One line. Paths are relative to the folder of the jobs file."""
+
+    photo: Path
+    output: Path
+    """Its ending says what is made: a picture, or with `audio` or `driver` a film or an animation."""
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Controls, `set` in the file; laid over `edit` if both are given."""
+    edit: Path | None = None
+    audio: Path | None = None
+    """A voice the face speaks with."""
+    driver: Path | None = None
+    """A video or motion file the face follows."""
+    face: int = 0
+    area: str | None = None
+    """"crop" or "photo"; None gives the photo for pictures and the crop for films."""
+    size: int | None = None
+    renderer: str | None = None
+
+    @property
+    def moves(self) -> bool:
+        return self.audio is not None or self.driver is not None
+
+    def key(self) -> str:
+        """Fingerprint of the job and of its input files: if it changes, the job is done again."""
+        record = {each.name: str(getattr(self, each.name)) for each in fields(self) if each.name != "values"}
+        record["values"] = json.dumps(dict(self.values), sort_keys=True)
+        inputs = [path for path in (self.photo, self.edit, self.audio, self.driver) if path is not None]
+        stamps = [(path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in inputs]
+        return hashlib.sha256(json.dumps([record, stamps]).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a job."""
+
+    index: int
+    output: Path
+    error: str | None = None
+    """One sentence; None if it was done."""
+    sha256: str = ""
+    seconds: float = 0.0
+    skipped: bool = False
+
+
+def read_jobs(path: Path) -> tuple[Job, ...]:
+    """The jobs of a file.
+
+    Raises:
+        StudioError: the file cannot be read, or the number of the first line that is wrong and why.
+    """
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise StudioError(f"`jobs` should have at most {MAX_FILE_BYTES >> 20} MB; cut it into parts: {path}")
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudioError(f"`jobs` should be a text file that can be read: {path}") from error
+    jobs, outputs = [], {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        job = _parsed(line, number, path.resolve().parent)
+        if job.output in outputs:
+            raise StudioError(
+                f"Line {number} of the jobs writes the same output as line {outputs[job.output]}: {job.output.name}"
+            )
+        outputs[job.output] = number
+        jobs.append(job)
+    if not 1 <= len(jobs) <= MAX_JOBS:
+        raise StudioError(f"`jobs` should hold 1 to {MAX_JOBS} jobs but holds {len(jobs)}.")
+    return tuple(jobs)
+
+
+def _parsed(line: str, number: int, folder: Path) -> Job:
+    where = f"Line {number} of the jobs"
+    try:
+        record: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise StudioError(f"{where} should be a JSON object but is not ({type(error).__name__}).") from error
+    if not isinstance(record, dict):
+        raise StudioError(f"{where} should be a JSON object but is {type(record).__name__}.")
+    known = {"set", *(each.name for each in fields(Job) if each.name != "values")}
+    if unknown := record.keys() - known:
+        raise StudioError(f"{where} has an unknown `{str(min(unknown))[:40]}`; known are {', '.join(sorted(known))}.")
+    try:
+        return _checked(record, folder)
+    except StudioError as error:
+        raise StudioError(f"{where}: {error}") from error
+
+
+def _checked(record: dict[str, Any], folder: Path) -> Job:
+    for name in _PATHS:
+        value = record.get(name)
+        if value is not None and (not isinstance(value, str) or not value or "\0" in value):
+            raise StudioError(f"`{name}` should be the path of a file but is {str(value)[:40]!r}.")
+    if record.get("photo") is None or record.get("output") is None:
+        raise StudioError("`photo` and `output` should be given but one is missing.")
+    if record.get("audio") is not None and record.get("driver") is not None:
+        raise StudioError("`audio` and `driver` should not both be given; choose one.")
+    values = record.get("set", {})
+    if not isinstance(values, dict):
+        raise StudioError(f"`set` should be an object of controls but is {type(values).__name__}.")
+    Edit.of(values)
+    for name, least in (("face", 0), ("size", 64)):
+        value = record.get(name)
+        if value is not None and (type(value) is not int or value < least):
+            raise StudioError(f"`{name}` should be a whole number from {least} on but is {str(value)[:20]}.")
+    for name, choices in (("area", ("crop", "photo")), ("renderer", ("mesh", "neural"))):
+        if record.get(name) not in (None, *choices):
+            raise StudioError(f"`{name}` should be {' or '.join(choices)} but is {str(record[name])[:20]!r}.")
+    paths = {name: folder / record[name] for name in _PATHS if record.get(name) is not None}
+    plain = {name: record[name] for name in ("face", "size", "area", "renderer") if record.get(name) is not None}
+    job = Job(values=values, **paths, **plain)
+    _check_output(job)
+    return job
+
+
+def _check_output(job: Job) -> None:
+    from pipelines.animation import check_moving_path
+    from pipelines.files import PICTURE_FORMATS
+
+    if job.moves:
+        check_moving_path(job.output)
+    elif job.output.suffix.lower() not in PICTURE_FORMATS:
+        raise StudioError(f"`output` should end in {', '.join(PICTURE_FORMATS)} but is '{job.output.name}'.")
+    elif not job.output.parent.is_dir():
+        raise StudioError(f"`output` should lie in a folder that exists: {job.output}")
+
+
+def do_job(job: Job, index: int = 0) -> Outcome:
+    """Do one job, whatever may go wrong in it."""
+    begun = time.perf_counter()
+    try:
+        _render(job)
+        return Outcome(index, job.output, None, file_sha256(job.output), time.perf_counter() - begun)
+    except StudioError as error:
+        return Outcome(index, job.output, str(error), seconds=time.perf_counter() - begun)
+    except Exception as error:
+        # one broken job must not take the others down, wherever it broke
+        text = f"The job failed inside ({type(error).__name__}: {' '.join(str(error).split())[:200]})."
+        return Outcome(index, job.output, text, seconds=time.perf_counter() - begun)
+
+
+def _render(job: Job) -> None:
+    from pipelines.files import write_picture
+    from pipelines.portrait.load import load_photo
+    from pipelines.portrait.register import register
+    from pipelines.render import choose_renderer
+    from pipelines.render.still import render_still
+
+    edit = _edit_of(job)
+    renderer = choose_renderer(job.renderer)  # type: ignore[arg-type]
+    portrait = register(load_photo(job.photo), face_index=job.face)
+    if not job.moves:
+        area: Any = job.area or "photo"
+        write_picture(job.output, render_still(portrait, edit, area=area, size=job.size, renderer=renderer))
+        return
+    _film(job, portrait, edit, renderer)
+
+
+def _film(job: Job, portrait: Any, edit: Edit, renderer: Any) -> None:
+    from pipelines.animation import write_moving
+    from pipelines.render.sequence import render_sequence
+    from pipelines.retarget import read_driver
+    from pipelines.video import VIDEO_FORMATS
+
+    if job.audio is not None:
+        from pipelines.speech.audio import load_audio
+        from pipelines.speech.rule import rule_motion
+
+        track = rule_motion(load_audio(job.audio))
+    else:
+        assert job.driver is not None
+        track = read_driver(job.driver)
+    area: Any = job.area or "crop"
+    frames = render_sequence(portrait, track.frames(portrait), edit, area=area, size=job.size, renderer=renderer)
+    sound = job.audio if job.output.suffix.lower() in VIDEO_FORMATS else None
+    write_moving(frames, job.output, fps=track.fps, audio=sound)
+
+
+def _edit_of(job: Job) -> Edit:
+    if job.edit is None:
+        return Edit.of(job.values)
+    try:
+        saved = Edit.from_json(job.edit.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise StudioError(f"`edit` should be a readable edit file: {job.edit}") from error
+    over = Edit.of(job.values).values()
+    return Edit.of(saved.values() | over, mask=saved.mask)
+
+
+def file_sha256(path: Path) -> str:
+    """Hash of a file, read in blocks."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_CHUNK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+class State:
+    """Which jobs are done, in a file beside the jobs; a line is added after every job, so nothing is lost."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._done: dict[str, str] = {}
+        if path.is_file():
+            for line in path.read_text("utf-8", errors="replace").splitlines():
+                self._take(line)
+
+    def _take(self, line: str) -> None:
+        try:
+            record = json.loads(line)
+            key, sha256 = record["key"], record["sha256"]
+        except (ValueError, KeyError, TypeError):
+            return  # a line that was being written when the machine stopped
+        if isinstance(key, str) and isinstance(sha256, str):
+            self._done[key] = sha256
+
+    def is_done(self, job: Job) -> bool:
+        """Whether this very job was done and its output is still what it was."""
+        sha256 = self._done.get(job.key())
+        return sha256 is not None and job.output.is_file() and file_sha256(job.output) == sha256
+
+    def add(self, key: str, outcome: Outcome) -> None:
+        """Remember a job that was done."""
+        self._done[key] = outcome.sha256
+        record = {"key": key, "output": str(outcome.output), "sha256": outcome.sha256}
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(record | {"seconds": round(outcome.seconds, 3)}) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def run_jobs(
+    jobs: Iterable[Job],
+    state: State,
+    *,
+    workers: int = 1,
+    ray_address: str | None = None,
+    progress: Callable[[float, str], None] | None = None,
+) -> tuple[Outcome, ...]:
+    """Do all jobs that are not done yet; outcomes in the order of the jobs.
+
+    Args:
+        workers: processes of this machine; with Ray the cluster decides.
+        ray_address: address of a Ray cluster that sees the same files, or "local" for one on this machine.
+
+    Raises:
+        StudioError: Ray is asked for and not there, or `workers` is below 1. A job that fails is an outcome.
+    """
+    if workers < 1:
+        raise StudioError(f"`workers` should be at least 1 but is {workers}.")
+    everything = list(jobs)
+    open_jobs: list[tuple[int, Job]] = []
+    outcomes: dict[int, Outcome] = {}
+    for index, job in enumerate(everything):
+        if state.is_done(job):
+            outcomes[index] = Outcome(index, job.output, skipped=True)
+        else:
+            open_jobs.append((index, job))
+    keys = {index: job.key() for index, job in open_jobs}
+    for outcome in _spread(open_jobs, workers, ray_address):
+        outcomes[outcome.index] = outcome
+        if outcome.error is None:
+            state.add(keys[outcome.index], outcome)
+        if progress is not None:
+            progress(len(outcomes) / len(everything), f"{len(outcomes)} of {len(everything)} jobs")
+    return tuple(outcomes[index] for index in sorted(outcomes))
+
+
+def _spread(jobs: list[tuple[int, Job]], workers: int, ray_address: str | None) -> Iterator[Outcome]:
+    if not jobs:
+        return
+    if ray_address is not None:
+        from pipelines.batch_ray import run_on_ray
+
+        yield from run_on_ray(jobs, address=ray_address)
+    elif workers == 1:
+        for index, job in jobs:
+            yield do_job(job, index)
+    else:
+        yield from _in_processes(jobs, min(workers, len(jobs)))
+
+
+def _in_processes(jobs: list[tuple[int, Job]], workers: int) -> Iterator[Outcome]:
+    import multiprocessing
+
+    # a fresh interpreter each: compiled kernels and face finders do not survive a fork
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=None) as pool:
+        futures = {pool.submit(do_job, job, index): (index, job) for index, job in jobs}
+        try:
+            for future in as_completed(futures):
+                index, job = futures[future]
+                error = future.exception()
+                yield Outcome(index, job.output, f"The job's process ended ({error}).") if error else future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:
+    """Numbers of jobs by what became of them, and the seconds they took together."""
+    every = list(outcomes)
+    failed = sum(outcome.error is not None for outcome in every)
+    skipped = sum(outcome.skipped for outcome in every)
+    seconds = math.fsum(outcome.seconds for outcome in every)
+    return {"done": len(every) - failed - skipped, "skipped": skipped, "failed": failed, "seconds": round(seconds, 3)}

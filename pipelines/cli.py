@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     add_edit_options(edit)
     edit.add_argument("--area", choices=("crop", "photo"), default="photo", help="what to write (default: photo)")
     edit.add_argument("--size", type=int, metavar="PX", help="side of the rendered face (default: as in the photo)")
+    edit.add_argument("--background", choices=("keep", "none"), default="keep", help="none: the person alone, RGBA")
     edit.add_argument("--renderer", choices=get_args(RendererName), help="default: the best that draws live here")
     neural = edit.add_argument_group("neural renderer")
     neural.add_argument("--no-stitching", action="store_true", help="let shoulders and crop border move")
@@ -91,9 +92,15 @@ def _run_edit(options: argparse.Namespace) -> None:
 
     edit = read_edit(options)
     _check_output(options.output)
+    if options.background == "none" and options.output.suffix.lower() not in (".png", ".webp"):
+        raise StudioError(
+            f"`--output` should end in .png or .webp with `--background none` but is '{options.output.name}'."
+        )
     renderer = _tuned(choose_renderer(options.renderer), options)
     portrait = register(load_photo(options.photo), face_index=options.face)
-    picture = render_still(portrait, edit, area=options.area, size=options.size, renderer=renderer)
+    picture = render_still(
+        portrait, edit, area=options.area, size=options.size, background=options.background, renderer=renderer
+    )
     write_picture(options.output, picture)
 
 

@@ -12,12 +12,13 @@ from pipelines.files import encode_picture, write_atomic
 from pipelines.motion.edit import Edit
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
-from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area, render_still
+from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area, Background, render_still
 from studio.session import Session
 
 Format = Literal["png", "jpg", "webp"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 AREAS: tuple[Area, ...] = get_args(Area)
+BACKGROUNDS: tuple[Background, ...] = get_args(Background)
 SIZES = (512, 1024, 2048)
 MAX_EDIT_FILE_BYTES = 4 << 20
 
@@ -30,9 +31,10 @@ class PictureOrder:
     format: Format = "png"
     size: int | None = None
     """Side of the rendered face in pixels; None renders as many as the face has in the photo."""
+    background: Background = "keep"
 
     @classmethod
-    def of(cls, *, area: object, format: object, size: object) -> PictureOrder:
+    def of(cls, *, area: object, format: object, size: object, background: object = "keep") -> PictureOrder:
         """Checked order.
 
         Raises:
@@ -42,16 +44,24 @@ class PictureOrder:
             raise StudioError(f"`area` should be one of {', '.join(AREAS)} but is {str(area)[:40]!r}.")
         if format not in FORMATS:
             raise StudioError(f"`format` should be one of {', '.join(FORMATS)} but is {str(format)[:40]!r}.")
+        if background not in BACKGROUNDS:
+            raise StudioError(
+                f"`background` should be one of {', '.join(BACKGROUNDS)} but is {str(background)[:40]!r}."
+            )
+        if background == "none" and format == "jpg":
+            raise StudioError("A transparent background should be saved as PNG or WebP: JPEG has no transparency.")
         if size is None:
-            return cls(area, format)
+            return cls(area, format, background=background)
         if isinstance(size, bool) or not isinstance(size, int | float) or not MIN_SIZE <= size <= MAX_SIZE:
             raise StudioError(f"`size` should be from {MIN_SIZE} to {MAX_SIZE} pixels but is {str(size)[:40]}.")
-        return cls(area, format, int(size))
+        return cls(area, format, int(size), background)
 
 
 def export_picture(portrait: Portrait, edit: Edit, order: PictureOrder, *, renderer: Renderer) -> bytes:
     """The picture as file bytes: PNG exact, JPEG and WebP at quality 95."""
-    picture = render_still(portrait, edit, area=order.area, size=order.size, renderer=renderer)
+    picture = render_still(
+        portrait, edit, area=order.area, size=order.size, background=order.background, renderer=renderer
+    )
     return encode_picture(picture, f".{order.format}")
 
 

@@ -106,3 +106,19 @@ def test_the_neural_renderer_without_weights_is_one_sentence_with_the_command(
     error = capsys.readouterr().err
     assert "`python -m pipelines checkpoints fetch neural` (522 MB to download)" in error and error.count("\n") == 1
     assert main(["edit", str(PHOTO), "--renderer", "mesh", "-o", str(tmp_path / "out.png")]) == 0
+
+
+def test_a_picture_without_background_is_transparent_beside_the_person(tmp_path: Path) -> None:
+    output = tmp_path / "out.png"
+    common = ["--area", "crop", "--size", "256", "--background", "none"]
+    assert main(["edit", str(PHOTO), *common, "-o", str(output)]) == 0
+    with Image.open(output) as picture:
+        assert picture.mode == "RGBA"
+        alpha = np.asarray(picture)[..., 3]
+    assert alpha[128, 128] == 255
+    assert not alpha[:4, :4].any()
+
+
+def test_jpeg_cannot_go_without_background(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["edit", str(PHOTO), "--background", "none", "-o", str(tmp_path / "out.jpg")]) == 2
+    assert ".png or .webp" in capsys.readouterr().err

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,15 @@ class Renderer(Protocol):
 
     def render(self, handle: Any, motion: Motion, *, out: Frame | None = None) -> Frame:
         """(size, size, 3) RGB of the one-frame `motion`. The portrait's own motion gives its pixels bit for bit."""
+        ...
+
+
+@runtime_checkable
+class KnowsAlpha(Protocol):
+    """A renderer that can tell person and scene apart in what it drew."""
+
+    def alpha(self, handle: Any) -> NDArray[np.float32]:
+        """(size, size) share 0..1 of the person in every pixel of the handle's newest frame."""
         ...
 
 

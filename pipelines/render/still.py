@@ -15,6 +15,7 @@ from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 
 Area = Literal["crop", "photo"]
+Background = Literal["keep", "none"]
 MIN_SIZE = 64
 MAX_SIZE = 2048
 
@@ -25,13 +26,21 @@ def rendered_size(portrait: Portrait) -> int:
 
 
 def render_still(
-    portrait: Portrait, edit: Edit, *, area: Area = "photo", size: int | None = None, renderer: Renderer | None = None
+    portrait: Portrait,
+    edit: Edit,
+    *,
+    area: Area = "photo",
+    size: int | None = None,
+    background: Background = "keep",
+    renderer: Renderer | None = None,
 ) -> NDArray[np.uint8]:
-    """RGB picture of one edit, rendered from the photo's own pixels.
+    """RGB picture of one edit, rendered from the photo's own pixels; RGBA of the person alone without background.
 
     Args:
         area: "crop" gives the (size, size, 3) face; "photo" pastes it back into the photo at its own resolution.
         size: side of the rendered face in pixels, 64 to 2048; None renders as many as the face has in the photo.
+
+        background: "none" makes everything but the person transparent.
 
     Raises:
         StudioError: `size` is out of range, or the edit's mask is no picture.
@@ -40,15 +49,23 @@ def render_still(
     from pipelines.portrait.mask import decode_mask, keep_outside, soften_mask
     from pipelines.portrait.paste import Paster
     from pipelines.render import choose_renderer
+    from pipelines.render.cutout import cut_out, face_alpha, photo_alpha
 
     size = rendered_size(portrait) if size is None else size
     if not MIN_SIZE <= size <= MAX_SIZE:
         raise StudioError(f"`size` should be from {MIN_SIZE} to {MAX_SIZE} pixels but is {size}.")
     renderer = renderer or choose_renderer()
-    face = renderer.render(renderer.prepare(portrait, size=size), apply_edit(portrait, portrait.motion, edit))
+    handle = renderer.prepare(portrait, size=size)
+    face = renderer.render(handle, apply_edit(portrait, portrait.motion, edit))
+    alpha = face_alpha(renderer, handle, face) if background == "none" else None
     if edit.mask is not None and edit.value("mask_enabled"):
         mask = soften_mask(decode_mask(edit.mask), feather=edit.value("mask_feather"), size=size)
         keep_outside(face, resample(portrait, size).image, mask)
+        if alpha is not None:
+            renderer.render(handle, portrait.motion)
+            rest = face_alpha(renderer, handle, resample(portrait, size).image)
+            alpha = np.asarray(rest + (alpha - rest) * (mask / 255.0), np.float32)
     if area == "crop":
-        return face
-    return Paster.prepare(portrait, size=size).paste(face)
+        return face if alpha is None else cut_out(face, alpha)
+    photo = Paster.prepare(portrait, size=size).paste(face)
+    return photo if alpha is None else cut_out(photo, photo_alpha(portrait, alpha))

@@ -49,6 +49,7 @@ def build_api(services: Services) -> None:
         size = gr.Number(None, label="size", precision=0)
         format = gr.Textbox("png", label="format")
         face = gr.Number(0, label="face", precision=0)
+        background = gr.Textbox("keep", label="background")
         picture = gr.File(label="picture")
         call = gr.Button("edit")
 
@@ -59,6 +60,7 @@ def build_api(services: Services) -> None:
         size: float | None = None,
         format: str = "png",
         face: float = 0,
+        background: str = "keep",
     ) -> str:
         """Edit the face of a photo.
 
@@ -69,15 +71,17 @@ def build_api(services: Services) -> None:
             size: side of the rendered face in pixels; left out, as many as it has in the photo.
             format: "png", "jpg" or "webp".
             face: which face, 0 is the largest.
+            background: "keep", or "none" for the person alone on a transparent PNG or WebP.
         """
         try:
-            return _edit_photo(services, photo, PictureOrder.of(area=area, format=format, size=size), edit, int(face))
+            order = PictureOrder.of(area=area, format=format, size=size, background=background)
+            return _edit_photo(services, photo, order, edit, int(face))
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
 
     call.click(
         edit_photo,
-        [photo, edit, area, size, format, face],
+        [photo, edit, area, size, format, face, background],
         picture,
         api_name="edit",
         concurrency_limit=1,

@@ -29,6 +29,7 @@ def build_export_panel(wiring: Wiring) -> None:
         area = gr.Radio(AREA_CHOICES, value="photo", label="Area")
         size = gr.Radio(SIZE_CHOICES, value=AS_IN_PHOTO, label="Size", visible=False)
         format = gr.Radio(FORMAT_CHOICES, value="png", label="Format")
+        clear = gr.Checkbox(False, label="Transparent background", info="the person alone", elem_id="st-transparent")
         export = gr.Button("Export picture", variant="primary", elem_id="st-export-picture")
     build_neural_section(wiring, [area, format, size])
     with gr.Column(elem_classes=["st-native", "for-export"]):
@@ -49,10 +50,13 @@ def build_export_panel(wiring: Wiring) -> None:
             buttons=["download", "fullscreen"],
             elem_id="st-atlas",
         )
+    format.input(_offer_transparency, [format, clear], clear, api_visibility="private", queue=False)
     area.input(lambda chosen: gr.update(visible=chosen == "crop"), area, size, api_visibility="private", queue=False)
     # a button cannot both make a file and hand it over, so a hidden one does the second half
     download = gr.DownloadButton("Download", visible="hidden", elem_id="st-download")
-    _listen_files(wiring, export=(export, [area, format, size]), save=save_edit, load=load_edit, download=download)
+    _listen_files(
+        wiring, export=(export, [area, format, size, clear]), save=save_edit, load=load_edit, download=download
+    )
     _listen_atlas(wiring, draw_atlas, sheet)
 
 
@@ -68,8 +72,9 @@ def _listen_files(
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}
     heavy: dict[str, Any] = {"concurrency_limit": 1, "concurrency_id": "export"}
 
-    def picture(session: Session, area: str, format: str, size: int) -> tuple[Any, str]:
-        order = PictureOrder.of(area=area, format=format, size=size or None)
+    def picture(session: Session, area: str, format: str, size: int, clear: bool) -> tuple[Any, str]:
+        background = "none" if clear else "keep"
+        order = PictureOrder.of(area=area, format=format, size=size or None, background=background)
         return gr.skip(), str(write_picture(session, order, renderer=services.renderer))
 
     def edit_file(session: Session) -> tuple[Any, str]:
@@ -85,6 +90,12 @@ def _listen_files(
         event.then(None, download, None, js=HAND_OVER)
     button.click(None, None, None, js=SAY_BUSY)
     load.upload(wiring.guarded(_open_edit), [wiring.token, load], wiring.stage, **quiet)
+
+
+def _offer_transparency(format: str, clear: bool) -> Any:
+    """JPEG has no transparency: the box is greyed and empty there."""
+    can = format != "jpg"
+    return gr.update(interactive=can, value=clear and can, info="the person alone" if can else "needs PNG or WebP")
 
 
 SAY_BUSY = "() => { window.studio.toast.show({ kind: 'busy', text: 'Rendering the picture' }); }"

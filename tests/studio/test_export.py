@@ -128,3 +128,22 @@ def test_without_a_portrait_nothing_is_written(services: Services) -> None:
     session = services.store.open()
     with pytest.raises(StudioError, match="No portrait"):
         write_picture(session, PictureOrder(), renderer=services.renderer)
+
+
+@pytest.mark.parametrize("format", ["png", "webp"])
+def test_a_picture_without_background_shows_the_person_alone(
+    services: Services, example: Portrait, format: str
+) -> None:
+    order = PictureOrder.of(area="crop", format=format, size=512, background="none")
+    data = export_picture(example, Edit.of({"smile": 0.5}), order, renderer=services.renderer)
+    alpha = np.asarray(Image.open(io.BytesIO(data)).convert("RGBA"))[..., 3]
+    assert alpha[300, 256] == 255
+    assert not alpha[:8, :8].any()
+
+
+@pytest.mark.parametrize(
+    ("format", "background", "says"), [("jpg", "none", "PNG or WebP"), ("png", "blue", "background")]
+)
+def test_backgrounds_that_cannot_be_are_refused(format: str, background: str, says: str) -> None:
+    with pytest.raises(StudioError, match=says):
+        PictureOrder.of(area="crop", format=format, size=None, background=background)

@@ -54,6 +54,7 @@ class CheekCompletion:
         self._triangles = np.ascontiguousarray(self._all[touched & known[self._all].all(1)])
         self._uv = np.ascontiguousarray(geometry.uv[mirror])
         self._maps = [np.zeros((geometry.size, geometry.size), np.float32) for _ in range(4)]
+        self._shown: tuple[tuple[slice, slice], Floats] | None = None
         self._image = self._relit(image, geometry, mirror)
 
     @classmethod
@@ -66,6 +67,7 @@ class CheekCompletion:
 
     def draw(self, out: NDArray[np.uint8], posed: PosedMesh, depth: Floats) -> None:
         """Blend the mirrored cheek over `out` where the head turned skin further towards the camera than at rest."""
+        self._shown = None
         if posed.turned_back <= 0.0:
             return
         facing = -(self._normals @ posed.rotation[2])
@@ -91,6 +93,13 @@ class CheekCompletion:
         soft = np.minimum(EDGE_BOOST * cv2.GaussianBlur(cover[window], (0, 0), 1.5 * size / 512), 1.0)
         soft[near[window] > depth[window] + 2.0] = 0.0
         blend_over(out[window], mirrored, soft)
+        self._shown = (window, soft)
+
+    def cover(self, alpha: Floats) -> None:
+        """Make (S, S) `alpha` opaque in place where the newest frame shows a completed cheek."""
+        if self._shown is not None:
+            window, soft = self._shown
+            np.maximum(alpha[window], soft, out=alpha[window])
 
     def _hidden_share(self, alpha: Floats, geometry: MeshGeometry) -> Doubles:
         """(V,) 1 where the photo sees a vertex only at a grazing angle on the far side of the face."""

@@ -36,7 +36,8 @@ def cut_layers(image: NDArray[np.uint8], matte: NDArray[np.float32], geometry: M
     foreground = np.empty((*alpha.shape, 4), np.float32)
     foreground[..., :3] = image - (1.0 - alpha)[..., None] * background
     foreground[..., 3] = alpha
-    used = cv2.dilate(foreground.any(2).astype(np.uint8), np.ones((3, 3), np.uint8))
+    any_colour = np.asarray(foreground.any(axis=2), np.uint8)
+    used = np.asarray(cv2.dilate(any_colour, np.ones((3, 3), np.uint8)), np.uint8)
     filled = np.asarray(cv2.integral(used), np.int32)
     return Layers(foreground, background, used == 0, filled)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,6 +59,8 @@ class MeshHandle:
     depth: Floats
     triangles: NDArray[np.int32]
     """Room for the triangles of a frame."""
+    moved: bool = False
+    """Whether the newest frame differs from rest, so that the maps are of it."""
     drawn: Rect = field(default=(0, 0, 0, 0))
     """Rectangle of the maps that the last frame wrote."""
 
@@ -109,6 +112,7 @@ class MeshRenderer:
         """`render` of a mesh already posed by the handle's rig."""
         frame = np.empty_like(handle.image) if out is None else out
         np.copyto(frame, handle.image)
+        handle.moved = posed.moved
         if posed.moved:
             gain = handle.light.gain(posed.vertices)
             self._warp(handle, posed, gain, frame)
@@ -116,6 +120,15 @@ class MeshRenderer:
             for layer in handle.features:
                 layer.draw(frame, posed, flow)
         return frame
+
+    def alpha(self, handle: Any) -> Floats:
+        """(S, S) share 0..1 of the person in every pixel of the handle's newest frame."""
+        alpha = np.ascontiguousarray(handle.layers.foreground[..., 3])
+        if handle.moved:
+            alpha = np.asarray(cv2.remap(alpha, handle.map_x, handle.map_y, cv2.INTER_LINEAR), np.float32)
+            if handle.completion is not None:
+                handle.completion.cover(alpha)
+        return np.clip(alpha, 0.0, 1.0)
 
     def _warp(self, handle: MeshHandle, posed: PosedMesh, gain: Floats, out: Frame) -> None:
         geometry, layers = handle.geometry, handle.layers

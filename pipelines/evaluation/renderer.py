@@ -163,6 +163,7 @@ def _measure_portrait(path: Path, tables: dict[str, Table], *, random_edits: int
             "lashes folded": random.lashes_folded,
             "lips crossed": random.lips_crossed,
             "lids crossed": random.lids_crossed,
+            "overlap px": random.deepest_overlap_px,
         }
     )
     over = [step for step in steps if step.largest > STEP_LEVELS]

@@ -68,6 +68,8 @@ class Robustness:
     """Edits with a folded triangle between a lash ring and the skin around it."""
     lips_crossed: int
     lids_crossed: int
+    deepest_overlap_px: float
+    """Of lips or lids, pixels of the picture."""
 
 
 class Still:
@@ -161,20 +163,22 @@ def robustness(still: Still, *, edits: int, seed: int = 0) -> Robustness:
     """Random expressions of any strength: nothing folds, nothing crosses, nothing is lost."""
     watched = _watched_triangles(still.handle)
     at_lashes = np.isin(watched, still.handle.geometry.lash_ids).any(1)
-    counts = np.zeros(5, int)
+    counts, deepest_px = np.zeros(5, int), 0.0
     contact_px = CONTACT_PX * still.size / CROP_SIZE
     for vector in random_vectors(edits, seed=seed, kinds=("semantic", "dim", "gaze")):
         motion = apply_vectors(still.portrait, still.portrait.motion, vector[None])
         vertices = still.handle.rig.pose(motion).vertices.astype(np.float64)
         finite = bool(np.isfinite(vertices).all() and still.renderer.render(still.handle, motion).any())
+        lips_px, lids_px = (_overlap(still.handle, vertices, lids=lids) for lids in (False, True))
+        deepest_px = max(deepest_px, lips_px, lids_px)
         counts += [
             not finite,
             _areas(vertices, watched[~at_lashes]).min() <= 0,
             _areas(vertices, watched[at_lashes]).min() <= 0,
-            _overlap(still.handle, vertices, lids=False) > contact_px,
-            _overlap(still.handle, vertices, lids=True) > contact_px,
+            lips_px > contact_px,
+            lids_px > contact_px,
         ]
-    return Robustness(edits, *counts.tolist())
+    return Robustness(edits, *counts.tolist(), deepest_overlap_px=deepest_px)
 
 
 def _watched_triangles(handle: MeshHandle) -> NDArray[np.int32]:

@@ -19,6 +19,7 @@ from studio.jobs import JobDesk
 from studio.neural import NeuralDesk
 from studio.session import Outbox, Session, SessionStore
 from studio.speech import SpeechDesk
+from studio.speech_models import speech_desk
 from studio.wording import NO_PORTRAIT
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ class Services:
     _stopped: threading.Event = field(default_factory=threading.Event)
     neural: NeuralDesk = field(default_factory=NeuralDesk)
     jobs: JobDesk = field(default_factory=JobDesk)
-    speech: SpeechDesk = field(default_factory=SpeechDesk)
+    speech: SpeechDesk = field(default_factory=speech_desk)
     _prepared: dict[str, Choice] = field(default_factory=dict)
 
     def start(self) -> None:

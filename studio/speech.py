@@ -39,31 +39,43 @@ class Recording:
     credit: str
 
 
+@dataclass(frozen=True)
+class SpeechModel:
+    """What turns a voice into motion."""
+
+    name: str
+    """Shown to the visitor."""
+    generate: Generate
+    samples: bool
+    """It draws from a diffusion model: steps, guidance and mood mean something."""
+
+
 class SpeechDesk:
     """What the Speech panel offers, and how it is made."""
 
-    def __init__(self, *, recordings: tuple[Recording, ...] = (), generate: Generate | None = None) -> None:
+    def __init__(self, *, recordings: tuple[Recording, ...] = (), model: SpeechModel | None = None) -> None:
         """
         Args:
             recordings: the examples.
-            generate: the model; None is one that is not here.
+            model: None where speech cannot be turned into motion.
         """
         self._recordings = {recording.key: recording for recording in recordings}
-        self._generate = generate
+        self._model = model
 
     @property
     def is_ready(self) -> bool:
         """Whether speech can be turned into motion here."""
-        return self._generate is not None
+        return self._model is not None
 
     def offer(self) -> dict[str, Any] | None:
         """What the panel shows; None where there is no panel."""
         from pipelines.speech.tts import LONGEST_TEXT, available
 
-        if not self.is_ready:
+        if self._model is None:
             return None
         return {
-            **speech_choices(),
+            **speech_choices(samples=self._model.samples),
+            "model": self._model.name,
             "voices": [{"key": r.key, "label": r.label, "credit": r.credit} for r in self._recordings.values()],
             "speakers": [{"key": voice.key, "label": voice.label} for voice in available()],
             "letters": LONGEST_TEXT,
@@ -99,10 +111,10 @@ class SpeechDesk:
         Raises:
             StudioError: no portrait or model, or other long work still runs.
         """
-        portrait, generate = session.portrait, self._generate
+        portrait, model = session.portrait, self._model
         if portrait is None:
             raise StudioError(NO_PORTRAIT)
-        if generate is None:
+        if model is None:
             raise StudioError("Speech needs its model, which is missing; restore assets from the repository.")
         recording = self._recordings.get(voice.name)
         label = recording.label if recording else _label_of(voice.stem)
@@ -114,7 +126,7 @@ class SpeechDesk:
                 portrait=portrait,
                 order=order,
                 label=label,
-                generate=generate,
+                generate=model.generate,
                 progress=job.progress,
             )
             job.check()

@@ -88,8 +88,12 @@ class _Reader:
         return value
 
 
-def speech_choices() -> dict[str, Any]:
-    """The options as the page shows them: sliders, choices and defaults."""
+def speech_choices(*, samples: bool = True) -> dict[str, Any]:
+    """The options as the page shows them: sliders, choices and defaults.
+
+    Args:
+        samples: with those of a diffusion model.
+    """
     rest = SpeechOrder()
     amount = {"lo": 0.0, "hi": MAX_AMOUNT, "step": 0.01, "unit": "%"}
     return {
@@ -98,6 +102,7 @@ def speech_choices() -> dict[str, Any]:
             {"key": "speech_expression", "label": "Expression", "tip": "How much the face moves", **amount},
             {"key": "speech_head", "label": "Head motion", "tip": "How much the head turns and nods", **amount},
         ],
+        "samples": samples,
         "guidance": {
             "key": "speech_guidance",
             "label": "Guidance",

@@ -73,7 +73,7 @@
 
   function deliverySection() {
     const scopes = offer().scopes.map(({ key, label, tip }) => chip("scope", key, label, tip)).join("");
-    const section = make(`<section class="sec" data-section="delivery"><header><h3>Delivery</h3>
+    const section = make(`<section class="sec" data-section="delivery"><header><h3>Delivery</h3><small>${escape(offer().model)}</small>
       ${studio.button("reset", "Reset the options", { action: "reset-speech", small: true, text: "Reset" })}</header>
       <div class="chips" role="group" aria-label="What moves">${scopes}</div><div class="list"></div>
       <label class="check"><input type="checkbox" data-flag="speech_blinks"><span>Blink now and then</span></label>
@@ -93,17 +93,19 @@
     const steps = offer().steps.map(
       (count) => `<button type="button" role="radio" data-steps="${count}" aria-checked="false">${count}</button>`,
     ).join("");
-    const section = make(`<section class="sec" data-section="sampling"><header><h3>Sampling</h3><small>the same seed gives the same motion</small></header>
+    const { samples } = offer();
+    const section = make(`<section class="sec" data-section="sampling"><header><h3>Variation</h3><small>the same seed gives the same motion</small></header>
       <div class="pairs"><label><span>Seed</span><span class="field"><input class="value" data-seed inputmode="numeric" autocomplete="off"
-        aria-label="Seed"></span></label>${studio.button("dice", "New seed", { small: true })}<span class="space"></span>
-      <span>Steps</span><div class="segments" role="radiogroup" aria-label="Steps">${steps}</div></div><div class="list"></div></section>`);
-    one(".list", section).append(optionRow(offer().guidance));
+        aria-label="Seed"></span></label>${studio.button("dice", "New seed", { small: true })}${samples ? `<span class="space"></span><span>Steps</span>
+      <div class="segments" role="radiogroup" aria-label="Steps">${steps}</div>` : ""}</div><div class="list"></div></section>`);
+    if (samples) one(".list", section).append(optionRow(offer().guidance));
     return section;
   }
 
   // ---- painting ----
   function paintMix() {
     const bar = one(".mix", host);
+    if (!bar) return;
     const parts = state.data.emotions.map(({ key, label }, at) => ({ at, label, share: values[emotionKey(key)] })).filter(({ share }) => share > 0.001);
     const rest = Math.max(0, 1 - parts.reduce((sum, { share }) => sum + share, 0));
     const span = (share, label, kind, color) => {
@@ -173,7 +175,8 @@
     defaults = { ...offer().defaults };
     for (const { key } of state.data.emotions) defaults[emotionKey(key)] = 0;
     values = { ...defaults };
-    host.replaceChildren(voiceSection(), deliverySection(), emotionSection(), samplingSection());
+    const mood = offer().samples ? [emotionSection()] : [];
+    host.replaceChildren(voiceSection(), deliverySection(), ...mood, samplingSection());
     host.addEventListener("click", onClick);
     host.addEventListener("change", onChange);
     host.addEventListener("submit", onSay);

@@ -19,7 +19,7 @@ from studio.jobs import JobDesk
 from studio.page import page_data
 from studio.services import Services
 from studio.session import Session
-from studio.speech import SpeechDesk
+from studio.speech import SpeechDesk, SpeechModel
 from studio.speech_order import SpeechOrder, speech_choices
 
 VALUES = {
@@ -48,7 +48,7 @@ def loudness_motion(audio: Audio, *, label: str, order: SpeechOrder, progress: C
 
 @pytest.fixture
 def desk() -> SpeechDesk:
-    return SpeechDesk(generate=loudness_motion)
+    return SpeechDesk(model=SpeechModel("Loudness", loudness_motion, samples=True))
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_cancelling_keeps_the_old_clip(session: Session, voice: Path, desk: Spee
             time.sleep(0.01)
 
     jobs = JobDesk()
-    job = SpeechDesk(generate=endless).start(jobs, session, voice, SpeechOrder())
+    job = SpeechDesk(model=SpeechModel("Endless", endless, samples=False)).start(jobs, session, voice, SpeechOrder())
     with pytest.raises(StudioError, match="already"):
         desk.start(jobs, session, voice, SpeechOrder())
     job.stop()

@@ -161,6 +161,18 @@ def test_cloth_cut_off_by_the_crop_does_not_streak(yaw_deg: float) -> None:
     assert np.percentile(step[shown], 5) > 0.65, "source pixels drawn out over many"
 
 
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("values", [{"yaw_deg": 20}, {"pitch_deg": -15}, {"roll_deg": 15, "move_z": 0.1}])
+def test_the_neck_stays_on_the_chin(name: str, values: dict[str, float]) -> None:
+    case = handle(name)
+    RENDERER.render(case, edited(name, **values))
+    posed = case.rig.pose(edited(name, **values)).vertices
+    geometry = case.geometry
+    oval = geometry.carriers[geometry.n_face : geometry.n_face + 72 : 2, 0]
+    inside, outside = posed[oval], posed[geometry.n_face : geometry.n_face + 72 : 2]
+    assert np.abs(inside - outside)[:, :2].max() < 0.01, "a crack between face and surroundings"
+
+
 @pytest.mark.parametrize("golden", sorted(GOLDEN_EDITS))
 def test_pictures_look_as_before(golden: str) -> None:
     name, values = GOLDEN_EDITS[golden]

@@ -46,6 +46,8 @@ SILHOUETTE_MARGIN = 0.06
 CALM_SHARE = 0.22
 """Within this share of the picture from its border the head's turn dies down: a shorter way would stretch hair that
 the crop cuts off into streaks."""
+CALM_FROM = 0.15
+"""Face heights outside the oval over which that sets in."""
 BORDER_SHARE = 0.08
 """Share of the picture over which motion fades out towards its border."""
 
@@ -339,6 +341,8 @@ def _follow_weights(vertices: Doubles, *, points: Doubles, outside_px: Doubles, 
     reach = 0.18 + 0.24 * smoothstep(above_chin / 0.4)
     follow = np.maximum(follow, 1 - smoothstep(outside_px / (reach * height)))
     from_edge_px = np.minimum(vertices[:, :2], size - 1 - vertices[:, :2]).min(1)
-    follow *= smoothstep(from_edge_px / (CALM_SHARE * size))
+    calm = 1 - smoothstep(from_edge_px / (CALM_SHARE * size))
+    # the rings begin on the oval itself: a chin near the border keeps its neck
+    follow *= 1 - calm * smoothstep(outside_px / (CALM_FROM * height))
     follow[:n_face] = 1.0
     return follow

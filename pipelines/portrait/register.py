@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import fields
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +21,8 @@ from pipelines.portrait.types import CROP_SIZE, Portrait
 
 MIN_FACE_PX = 48
 """A smaller face has no eyes to edit."""
+MOST_CUT_OFF = 0.1
+"""Share of the landmarks that may lie outside the photo: a chin or a temple, not an eye."""
 
 
 def register(photo: NDArray[np.uint8], *, face_index: int = 0) -> Portrait:
@@ -48,6 +51,7 @@ def register(photo: NDArray[np.uint8], *, face_index: int = 0) -> Portrait:
         )
     framed = frame_face(photo, face)
     in_crop = framed.face_in_crop
+    _check_whole(in_crop.landmarks, framed.crop_from_photo, photo)
     portrait = Portrait(
         photo=photo.view(),
         crop_from_photo=framed.crop_from_photo,
@@ -78,6 +82,19 @@ def keypoints_in_crop(portrait: Portrait) -> NDArray[np.float32]:
     """
     in_unit = keypoints(portrait.kp_canonical, portrait.motion)[0, :, :2]
     return (in_unit + 1) * np.float32(0.5 * CROP_SIZE) - np.float32(0.5)
+
+
+def _check_whole(landmarks_in_crop: NDArray, crop_from_photo: NDArray, photo: NDArray) -> None:
+    """Refuse a face of which the picture's edge takes away too much: what is missing would be smeared in."""
+    photo_from_crop = cv2.invertAffineTransform(np.asarray(crop_from_photo, np.float64))
+    in_photo = landmarks_in_crop[:, :2] @ photo_from_crop[:, :2].T + photo_from_crop[:, 2]
+    size = np.array(photo.shape[1::-1])
+    cut_off = float(((in_photo < 0) | (in_photo > size - 1)).any(1).mean())
+    if cut_off > MOST_CUT_OFF:
+        raise StudioError(
+            f"The face should lie inside the photo but {100 * cut_off:.0f} % of it is cut off;"
+            " choose a photo that shows the whole face."
+        )
 
 
 def _content_key(photo: NDArray[np.uint8], face_index: int) -> str:

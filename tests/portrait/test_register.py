@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipelines.assets import PORTRAITS
 from pipelines.errors import StudioError
 from pipelines.portrait.crop import transform
+from pipelines.portrait.load import load_photo
 from pipelines.portrait.register import keypoints_in_crop, register
 from pipelines.portrait.topology import EYES, LIPS_OUTER, NOSE_TIP
 from pipelines.portrait.types import CROP_SIZE, Portrait
@@ -179,3 +181,18 @@ def test_keypoints_sit_on_the_face(name: str, portrait: Callable[[str], Portrait
     assert np.linalg.norm(places[19] - mouth) < 0.06 * CROP_SIZE
     for index, ring in ((11, EYES[0]), (15, EYES[1])):
         assert np.linalg.norm(places[index] - p.landmarks_in_crop[ring, :2].mean(0)) < 0.06 * CROP_SIZE
+
+
+def test_a_face_cut_in_half_by_the_edge_is_refused() -> None:
+    photo = load_photo(PORTRAITS / "mona_lisa.jpg")
+    whole = register(photo)
+    left, right = whole.faces[0].left, whole.faces[0].right
+    cut = round(left + 0.55 * (right - left))
+    with pytest.raises(StudioError, match=r"should lie inside the photo but \d\d % of it is cut off"):
+        register(np.ascontiguousarray(photo[:, :cut]))
+
+
+def test_a_chin_at_the_edge_is_accepted() -> None:
+    photo = load_photo(PORTRAITS / "mona_lisa.jpg")
+    bottom = round(register(photo).faces[0].bottom)
+    assert register(np.ascontiguousarray(photo[: bottom - 4])).image.shape == (512, 512, 3)

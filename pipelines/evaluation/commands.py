@@ -12,11 +12,12 @@ from pipelines.errors import StudioError
 
 
 def add_commands(commands: Any) -> None:
-    """Add `evaluate renderer | degraded` to the sub-commands of the command line."""
+    """Add `evaluate renderer | degraded | speech` to the sub-commands of the command line."""
     parser = commands.add_parser("evaluate", help="measure quality against film and against promises")
     subjects = parser.add_subparsers(required=True, metavar="SUBJECT")
     _add_renderer(subjects)
     _add_degraded(subjects)
+    _add_speech(subjects)
 
 
 def _add_renderer(subjects: Any) -> None:
@@ -37,6 +38,30 @@ def _add_degraded(subjects: Any) -> None:
     degraded.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     degraded.add_argument("-o", "--output", type=Path, metavar="FILE", help="contact sheet of what was drawn")
     degraded.set_defaults(run=_run_degraded)
+
+
+def _add_speech(subjects: Any) -> None:
+    speech = subjects.add_parser("speech", help="lip sync on filmed speakers, and whether the rest looks like people")
+    speech.add_argument("--data", type=Path, required=True, metavar="DIR", help="clips measured on film (shard_*.npz)")
+    speech.add_argument("--peers", action="store_true", help="also openfacefx and pylipsync, where installed")
+    speech.add_argument("--json", action="store_true", help="one JSON object instead of tables")
+    speech.set_defaults(run=_run_speech)
+
+
+def _run_speech(options: argparse.Namespace) -> None:
+    from pipelines.evaluation.speech import evaluate_speech
+
+    report = evaluate_speech(options.data, peers=options.peers, progress=show_progress)
+    if options.json:
+        write_json(report.as_dict())
+        return
+    sys.stdout.write(f"{report.clips} clips, {report.seconds:.0f} s\n")
+    records = [row.record() for row in report.rows]
+    write_table(tuple(records[0]), [tuple("" if v is None else v for v in r.values()) for r in records])
+    checks = report.rows[-1].checks()
+    sys.stdout.write(f"\n{report.rows[-1].name}: {sum(checks.values())} of {len(checks)} bars met")
+    missed = [name for name, met in checks.items() if not met]
+    sys.stdout.write(f", not met: {', '.join(missed)}\n" if missed else "\n")
 
 
 def _run_renderer(options: argparse.Namespace) -> None:

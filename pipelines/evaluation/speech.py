@@ -1,0 +1,127 @@
+"""Lip sync against filmed speakers, and whether what else the face does looks like people's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipelines.evaluation.speech_clips import Clip, load_clips
+from pipelines.evaluation.speech_measures import MAX_LAG, Lips, LipScore, clip_heights, score
+from pipelines.evaluation.speech_predictors import Predictor, predictors
+from pipelines.speech.features.phonemes import phone_activations
+
+Progress = Callable[[float, str], None]
+
+BARS = {
+    "height r": 0.50,
+    "width r": 0.45,
+    "height r without GRID": 0.46,
+    "width r without GRID": 0.42,
+    "best lag": 1,
+    "control without GRID": 0.05,
+    "better than loudness": 0.90,
+    "closed": 0.75,
+    "false closed": 0.12,
+    "amplitude low": 0.7,
+    "amplitude high": 1.3,
+}
+"""What issue 5 asks of the shipped model."""
+
+
+@dataclass(frozen=True)
+class SpeechRow:
+    """One predictor."""
+
+    name: str
+    peer: bool
+    all_clips: LipScore
+    without_grid: LipScore
+    beats_loudness: float
+    """Share of the clips on which the height follows the film better than loudness does."""
+
+    def record(self) -> dict[str, Any]:
+        """The row as it is printed."""
+        s, g = self.all_clips, self.without_grid
+        return {
+            "lips by": self.name,
+            "height r": s.height_r,
+            "width r": s.width_r,
+            "no GRID": g.height_r,
+            "no GRID width": g.width_r,
+            "lag": s.best_lag,
+            "near": s.near_lag_share,
+            "control": g.control_r,
+            "> loudness": self.beats_loudness,
+            "closed": s.closed,
+            "false": s.false_closed,
+            "amplitude": s.amplitude,
+        }
+
+    def checks(self) -> dict[str, bool]:
+        """Which of the bars of issue 5 it meets."""
+        s, g = self.all_clips, self.without_grid
+        return {
+            "height r": s.height_r >= BARS["height r"],
+            "width r": s.width_r >= BARS["width r"],
+            "height r without GRID": g.height_r >= BARS["height r without GRID"],
+            "width r without GRID": g.width_r >= BARS["width r without GRID"],
+            "best lag": abs(s.best_lag) <= BARS["best lag"],
+            "control without GRID": abs(g.control_r) <= BARS["control without GRID"],
+            "better than loudness": self.beats_loudness >= BARS["better than loudness"],
+            "closed": s.closed >= BARS["closed"],
+            "false closed": s.false_closed <= BARS["false closed"],
+            "amplitude": s.amplitude is not None and BARS["amplitude low"] <= s.amplitude <= BARS["amplitude high"],
+        }
+
+
+@dataclass(frozen=True)
+class SpeechReport:
+    """All predictors on all clips."""
+
+    clips: int
+    seconds: float
+    rows: tuple[SpeechRow, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {
+            "clips": self.clips,
+            "seconds": self.seconds,
+            "rows": [{**asdict(row), "meets": row.checks()} for row in self.rows],
+        }
+
+
+def evaluate_speech(
+    data: Path, *, peers: bool = False, ways: Sequence[Predictor] | None = None, progress: Progress | None = None
+) -> SpeechReport:
+    """Measure every predictor on the English clips of a folder.
+
+    Args:
+        peers: also public peers that happen to be installed (openfacefx, pylipsync).
+        ways: the predictors, all that can run here if left out.
+    """
+    clips = load_clips(data)
+    heard = [phone_activations(clip.samples) for clip in clips]
+    chosen = predictors(peers=peers) if ways is None else list(ways)
+    rows: list[SpeechRow] = []
+    baseline = np.zeros(len(clips))
+    for number, way in enumerate(chosen):
+        if progress is not None:
+            progress(number / len(chosen), way.name)
+        lips = [way.predict(clip) for clip in clips]
+        heights = clip_heights(clips, lips)[:, MAX_LAG]
+        baseline = heights if number == 0 else baseline
+        rows.append(_row(way, clips, lips, heard, beats=float((heights > baseline).mean())))
+    if progress is not None:
+        progress(1.0, "done")
+    return SpeechReport(len(clips), sum(clip.frames for clip in clips) / 25, tuple(rows))
+
+
+def _row(way: Predictor, clips: list[Clip], lips: list[Lips], heard: list[Any], *, beats: float) -> SpeechRow:
+    kept = [index for index, clip in enumerate(clips) if not clip.is_grid]
+    part = score([clips[i] for i in kept], [lips[i] for i in kept], [heard[i] for i in kept])
+    return SpeechRow(way.name, way.peer, score(clips, lips, heard), part, beats)

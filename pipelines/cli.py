@@ -17,6 +17,7 @@ from pipelines.console import show_progress, write_json, write_table
 from pipelines.edit_options import add_edit_options, read_edit
 from pipelines.errors import StudioError
 from pipelines.evaluation import commands as evaluation
+from pipelines.evaluation import region_commands
 from pipelines.motion.controls import CONTROLS
 from pipelines.render.base import Renderer, RendererName
 from pipelines.render.trt import commands as engines
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     checkpoints.add_commands(commands)
     engines.add_commands(commands)
     evaluation.add_commands(commands)
+    region_commands.add_commands(commands)
     retarget_commands.add_commands(commands)
     batch_commands.add_commands(commands)
 

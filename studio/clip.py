@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-from pipelines.motion.atlas import load_atlas
 from pipelines.motion.eyes import lid_closure
 from pipelines.motion.space import N_EXP, Motion
 from pipelines.motion.track import Track
-from pipelines.portrait.topology import LIPS_INNER, MOUTH_BOTTOM, MOUTH_TOP
+from pipelines.speech.visemes import lip_measures
 
 MAX_FRAMES = 15_000
 """Ten minutes at 25 fps, 9 MB; the command line has no such limit."""
@@ -71,16 +70,15 @@ class Clip:
 def track_curves(motion: Motion, reference: Motion) -> dict[str, Floats]:
     """What a motion does, as (T,) curves.
 
-    `lips` is the change of the gap between the lips in eye distances, `yaw` the turn of the head in degrees,
+    `lips` is the change of the gap between the lips in inter-ocular distances, `yaw` the turn of the head in degrees,
     `blink` the closure of the more open eye: 0 as photographed, 1 shut.
     """
     exp = (motion.exp - reference.exp).reshape(-1, N_EXP)
     side = (motion.side - reference.side).reshape(-1, N_EXP)
-    effects = load_atlas().J[:, LIPS_INNER, 1]
-    lips = exp @ (effects[:, MOUTH_BOTTOM] - effects[:, MOUTH_TOP])
+    lips, _ = lip_measures(exp)
     blink = lid_closure(exp - side, exp + side).min(-1)
     yaw = motion.yaw_deg - reference.yaw_deg
-    return {"lips": lips.astype(np.float32), "yaw": yaw, "blink": blink.astype(np.float32)}
+    return {"lips": lips, "yaw": yaw, "blink": blink.astype(np.float32)}
 
 
 def sound_peaks(samples: Floats) -> tuple[float, ...]:

@@ -18,8 +18,7 @@ from studio.frames import Drawing
 from studio.jobs import JobDesk
 from studio.neural import NeuralDesk
 from studio.session import Outbox, Session, SessionStore
-from studio.speech import SpeechDesk
-from studio.speech_models import speech_desk
+from studio.speech import SpeechDesk, speech_desk
 from studio.wording import NO_PORTRAIT
 
 log = logging.getLogger(__name__)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,22 +10,19 @@ from typing import Any
 from pipelines.assets import ASSETS
 from pipelines.errors import StudioError
 from pipelines.motion.space import FPS
-from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
+from pipelines.speech.choice import Delivery, SpeechModel, choose_model
 from pipelines.video import Progress, extract_sound
 from studio.clip import MAX_FRAMES, Clip, sound_peaks
 from studio.jobs import Job, JobDesk
 from studio.session import Session
-from studio.speech_order import SpeechOrder, speech_choices
+from studio.speech_order import speech_choices
 from studio.wording import NO_PORTRAIT
 
 VOICES_FOLDER = ASSETS / "speech"
 MAX_LABEL = 40
 READ, GENERATED = 0.1, 0.95
 """Shares of the work: sound read, motion made."""
-
-Generate = Callable[..., Track]
-"""(audio, portrait=, order=, label=, progress=) -> the track."""
 
 
 @dataclass(frozen=True)
@@ -37,17 +33,6 @@ class Recording:
     """Name of the file in assets/speech."""
     label: str
     credit: str
-
-
-@dataclass(frozen=True)
-class SpeechModel:
-    """What turns a voice into motion."""
-
-    name: str
-    """Shown to the visitor."""
-    generate: Generate
-    samples: bool
-    """It draws from a diffusion model: steps, guidance and mood mean something."""
 
 
 class SpeechDesk:
@@ -105,7 +90,7 @@ class SpeechDesk:
         speak(str(text), path, voice=str(speaker))
         return path
 
-    def start(self, jobs: JobDesk, session: Session, voice: Path, order: SpeechOrder) -> Job:
+    def start(self, jobs: JobDesk, session: Session, voice: Path, delivery: Delivery) -> Job:
         """Begin to turn a voice into motion; it is the session's clip when the job is done.
 
         Raises:
@@ -124,9 +109,9 @@ class SpeechDesk:
                 voice,
                 session.folder / f"voice-{job.key}.wav",
                 portrait=portrait,
-                order=order,
+                delivery=delivery,
                 label=label,
-                generate=model.generate,
+                model=model,
                 progress=job.progress,
             )
             job.check()
@@ -141,9 +126,9 @@ def make_clip(
     sound: Path,
     *,
     portrait: Portrait,
-    order: SpeechOrder,
+    delivery: Delivery,
     label: str,
-    generate: Generate,
+    model: SpeechModel,
     progress: Progress,
 ) -> Clip:
     """The motion of a voice with the sound that plays along.
@@ -164,7 +149,7 @@ def make_clip(
         progress(READ + (GENERATED - READ) * done, text)
 
     try:
-        track = generate(audio, portrait=portrait, order=order, label=label, progress=report)
+        track = model.make(audio, portrait=portrait, delivery=delivery, label=label, progress=report)
         extract_sound(voice, sound, longest_s=track.duration_s)
         progress(1.0, "")
         return Clip(track, sound, sound_peaks(audio.samples))
@@ -177,3 +162,11 @@ def _label_of(text: str) -> str:
     """A name for the visitor, and safe as a file name: letters, digits, spaces, a few marks."""
     kept = "".join(c if c.isalnum() or c in " -_'" else " " for c in text)
     return " ".join(kept.split())[:MAX_LABEL].strip() or "Voice"
+
+
+RECORDINGS: tuple[Recording, ...] = ()
+
+
+def speech_desk() -> SpeechDesk:
+    """The desk with the best model that is here."""
+    return SpeechDesk(recordings=RECORDINGS, model=choose_model())

@@ -1,91 +1,39 @@
-"""What a visitor may ask of generated motion: the choices of the Speech panel and the checked order."""
+"""The Speech panel's options: what the page offers, and what it sends as a checked delivery."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from pipelines.errors import StudioError
 from pipelines.motion.emotion import EMOTION_NAMES
-from pipelines.motion.regions import REGIONS
+from pipelines.speech.choice import MAX_AMOUNT, MAX_GUIDANCE, MAX_SEED, SCOPES, STEPS, Delivery
 
-MAX_SEED = 999_999
-MAX_AMOUNT = 1.5
-MAX_GUIDANCE = 4.0
-STEPS = (5, 10, 25, 50)
-
-SCOPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
-    "all": ("Whole face", "Everything the speech moves", REGIONS),
-    "except_brows": ("All but brows", "The brows keep the photo", tuple(r for r in REGIONS if r != "brows")),
-    "lips_only": ("Lips only", "Mouth and jaw; eyes, brows and head keep the photo", ("mouth", "jaw")),
-}
-"""name -> (label, tip, regions that the generated motion may move)."""
+OPTIONS = ("seed", "steps", "guidance", "scope", "expression", "head", "blinks", "idle")
+_KINDS: dict[str, tuple[type, ...]] = {"scope": (str,), "blinks": (bool,), "idle": (bool,)}
+_WHOLE = ("seed", "steps")
 
 
-@dataclass(frozen=True)
-class SpeechOrder:
-    """What the visitor wants of the motion. Build it with `SpeechOrder.of`."""
+def read_delivery(values: object) -> Delivery:
+    """A delivery from the page's {"speech_<name>": value}; what is left out keeps its default.
 
-    seed: int = 0
-    steps: int = 10
-    guidance: float = 2.0
-    scope: str = "all"
-    expression: float = 1.0
-    """Factor on everything but the head."""
-    head: float = 1.0
-    """Factor on the turn and place of the head."""
-    blinks: bool = True
-    idle: bool = True
-    """Head and eyes go on moving a little in silence."""
-    mood: tuple[float, ...] = (0.0,) * len(EMOTION_NAMES)
-    """Shares of the eight emotions; what is left of 1 is neutral."""
-
-    @classmethod
-    def of(cls, values: object) -> SpeechOrder:
-        """Checked order from the page's {"speech_<name>": value}.
-
-        Raises:
-            StudioError: not an object, or a value out of its range.
-        """
-        if not isinstance(values, Mapping):
-            raise StudioError("`options` of the speech should be an object; reload the page.")
-        read = _Reader(values)
-        mood = tuple(read.number(f"emotion_{name}", 0.0, 0.0, 1.0) for name in EMOTION_NAMES)
-        if sum(mood) > 1.001:
-            raise StudioError(f"The shares of the mood should sum to at most 1 but sum to {sum(mood):.2f}.")
-        return cls(
-            seed=int(read.number("seed", cls.seed, 0, MAX_SEED)),
-            steps=int(read.choice("steps", cls.steps, STEPS)),
-            guidance=read.number("guidance", cls.guidance, 1.0, MAX_GUIDANCE),
-            scope=read.choice("scope", cls.scope, tuple(SCOPES)),
-            expression=read.number("expression", cls.expression, 0.0, MAX_AMOUNT),
-            head=read.number("head", cls.head, 0.0, MAX_AMOUNT),
-            blinks=read.choice("blinks", cls.blinks, (True, False)),
-            idle=read.choice("idle", cls.idle, (True, False)),
-            mood=mood,
-        )
+    Raises:
+        StudioError: not an object, a value of the wrong kind or out of its range.
+    """
+    if not isinstance(values, Mapping):
+        raise StudioError("`options` of the speech should be an object; reload the page.")
+    given = {name: _checked(name, values[f"speech_{name}"]) for name in OPTIONS if f"speech_{name}" in values}
+    mood = tuple(float(_checked("mood", values.get(f"speech_emotion_{name}", 0.0))) for name in EMOTION_NAMES)
+    return Delivery(**given, mood=mood)
 
 
-@dataclass(frozen=True)
-class _Reader:
-    """Checked entries of what the page sent."""
-
-    values: Mapping[Any, Any]
-
-    def number(self, name: str, default: float, low: float, high: float) -> float:
-        value = self.values.get(f"speech_{name}", default)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not low <= value <= high:
-            raise StudioError(f"`{name}` should be from {low:g} to {high:g} but is {str(value)[:40]}; change it.")
-        return float(value)
-
-    def choice(self, name: str, default: Any, choices: tuple[Any, ...]) -> Any:
-        value = self.values.get(f"speech_{name}", default)
-        if value not in choices:
-            listed = ", ".join(str(choice) for choice in choices)
-            raise StudioError(f"`{name}` should be one of {listed} but is {str(value)[:40]!r}; change it.")
-        return value
+def _checked(name: str, value: Any) -> Any:
+    """The value if it is of the right kind; `Delivery` checks its range."""
+    kinds = _KINDS.get(name, (int, float))
+    is_right = isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
+    if not is_right or (name in _WHOLE and value != value // 1):
+        raise StudioError(f"`{name}` of the speech has no value like {str(value)[:40]!r}; change it.")
+    return int(value) if name in _WHOLE else value
 
 
 def speech_choices(*, samples: bool = True) -> dict[str, Any]:
@@ -94,7 +42,7 @@ def speech_choices(*, samples: bool = True) -> dict[str, Any]:
     Args:
         samples: with those of a diffusion model.
     """
-    rest = SpeechOrder()
+    rest = Delivery()
     amount = {"lo": 0.0, "hi": MAX_AMOUNT, "step": 0.01, "unit": "%"}
     return {
         "scopes": [{"key": key, "label": label, "tip": tip} for key, (label, tip, _) in SCOPES.items()],
@@ -114,8 +62,5 @@ def speech_choices(*, samples: bool = True) -> dict[str, Any]:
         },
         "steps": list(STEPS),
         "max_seed": MAX_SEED,
-        "defaults": {
-            f"speech_{name}": getattr(rest, name)
-            for name in ("seed", "steps", "guidance", "scope", "expression", "head", "blinks", "idle")
-        },
+        "defaults": {f"speech_{name}": getattr(rest, name) for name in OPTIONS},
     }

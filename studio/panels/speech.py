@@ -11,7 +11,7 @@ from pipelines.errors import StudioError
 from studio.events import Wiring, event_value
 from studio.page import stage_value
 from studio.session import Session
-from studio.speech_order import SpeechOrder
+from studio.speech_order import read_delivery
 from studio.stage.part import heading, part
 
 EVENTS = ("generate", "pick_voice", "say")
@@ -43,7 +43,7 @@ def build_speech_panel(wiring: Wiring) -> None:
     def generate(session: Session, path: str | None, options: object) -> tuple[str]:
         if path is None:
             raise StudioError("There is no voice yet; record one, upload one or pick an example.")
-        desk.start(wiring.services.jobs, session, Path(path), SpeechOrder.of(options))
+        desk.start(wiring.services.jobs, session, Path(path), read_delivery(options))
         return (stage_value(session),)
 
     guarded_pick = wiring.guarded(pick, failed=(gr.skip(),))

@@ -7,8 +7,8 @@
   const TICK_PX = 64;
   /** Curves with the value at the lane's lower and upper edge. */
   const LANES = [
-    { key: "lips", label: "Lips", region: "mouth", low: -0.05, high: 0.35 },
-    { key: "yaw", label: "Head turn", region: "head", low: -15, high: 15 },
+    { key: "lips", label: "Lips", region: "mouth", low: -0.04, high: 0.3 },
+    { key: "yaw", label: "Head turn", region: "head", low: -12, high: 12 },
     { key: "blink", label: "Blink", region: "eyes", low: -0.2, high: 1.05 },
   ];
   let host = null;
@@ -68,7 +68,9 @@
     const lane = one("[data-lanes]", host);
     const most = Math.max(1, lane.clientWidth / TICK_PX);
     const tick = TICKS_S.find((step) => seconds / step <= most) ?? TICKS_S.at(-1);
-    const marks = Array.from({ length: Math.floor(seconds / tick) + 1 }, (_, i) => i * tick);
+    // the last mark needs room for its figure
+    const room = seconds - (seconds * TICK_PX) / 2 / Math.max(TICK_PX, lane.clientWidth);
+    const marks = Array.from({ length: Math.floor(room / tick) + 1 }, (_, i) => i * tick);
     const text = (at) => (tick < 60 ? `${Number(at.toFixed(1))} s` : `${Math.round(at / 60)} min`);
     lane.innerHTML = marks.map((at) => `<i style="left:${((100 * at) / seconds).toFixed(3)}%">${text(at)}</i>`).join("");
   }

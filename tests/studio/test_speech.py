@@ -15,12 +15,13 @@ from pipelines.errors import StudioError
 from pipelines.motion.space import Motion
 from pipelines.motion.track import Track
 from pipelines.speech.audio import Audio
+from pipelines.speech.choice import Delivery, SpeechModel
 from studio.jobs import JobDesk
 from studio.page import page_data
 from studio.services import Services
 from studio.session import Session
-from studio.speech import SpeechDesk, SpeechModel
-from studio.speech_order import SpeechOrder, speech_choices
+from studio.speech import SpeechDesk
+from studio.speech_order import read_delivery, speech_choices
 
 VALUES = {
     "speech_seed": 7,
@@ -36,19 +37,19 @@ VALUES = {
 }
 
 
-def loudness_motion(audio: Audio, *, label: str, order: SpeechOrder, progress: Callable, **_: Any) -> Track:
+def loudness_motion(audio: Audio, *, label: str, delivery: Delivery, progress: Callable, **_: Any) -> Track:
     """A stand-in for the model with the same signature: the jaw follows the loudness."""
     samples = np.pad(audio.samples, (0, audio.n_frames * 640 - len(audio.samples))).reshape(-1, 640)
     exp = np.zeros((audio.n_frames, 63), np.float32)
     for index, block in enumerate(samples):
         progress(index / len(samples), "moving")
-        exp[index, 58] = 0.05 * order.expression * float(np.sqrt(np.mean(block**2)))
+        exp[index, 58] = 0.05 * delivery.expression * float(np.sqrt(np.mean(block**2)))
     return Track(Motion.of(exp=exp.reshape(-1, 21, 3)), label=label, reference=Motion.identity())
 
 
 @pytest.fixture
 def desk() -> SpeechDesk:
-    return SpeechDesk(model=SpeechModel("Loudness", loudness_motion, samples=True))
+    return SpeechDesk(model=SpeechModel("Loudness", samples=True, make=loudness_motion))
 
 
 @pytest.fixture
@@ -59,10 +60,10 @@ def voice(tmp_path: Path) -> Path:
     return path
 
 
-def made(desk: SpeechDesk, session: Session, voice: Path, order: SpeechOrder | None = None) -> Session:
+def made(desk: SpeechDesk, session: Session, voice: Path, order: Delivery | None = None) -> Session:
     """The session once the job on this voice is over."""
     jobs = JobDesk()
-    job = desk.start(jobs, session, voice, order or SpeechOrder())
+    job = desk.start(jobs, session, voice, order or Delivery())
     deadline = time.monotonic() + 30
     while not job.is_over:
         assert time.monotonic() < deadline
@@ -73,11 +74,11 @@ def made(desk: SpeechDesk, session: Session, voice: Path, order: SpeechOrder | N
 
 # ---- options ----
 def test_options_come_checked() -> None:
-    order = SpeechOrder.of(VALUES)
+    order = read_delivery(VALUES)
     assert (order.seed, order.steps, order.guidance, order.scope) == (7, 25, 1.5, "lips_only")
     assert (order.expression, order.head, order.blinks, order.idle) == (0.8, 0.0, False, True)
     assert sum(order.mood) == pytest.approx(0.9) and order.mood[3] == 0.6
-    assert SpeechOrder.of({}) == SpeechOrder() == SpeechOrder.of(speech_choices()["defaults"])
+    assert read_delivery({}) == Delivery() == read_delivery(speech_choices()["defaults"])
 
 
 @pytest.mark.parametrize(
@@ -99,7 +100,7 @@ def test_options_come_checked() -> None:
 )
 def test_options_out_of_range_get_one_sentence(values: object) -> None:
     with pytest.raises(StudioError) as raised:
-        SpeechOrder.of(values)
+        read_delivery(values)
     assert len(str(raised.value)) < 200 and "\n" not in str(raised.value)
 
 
@@ -153,9 +154,9 @@ def test_cancelling_keeps_the_old_clip(session: Session, voice: Path, desk: Spee
             time.sleep(0.01)
 
     jobs = JobDesk()
-    job = SpeechDesk(model=SpeechModel("Endless", endless, samples=False)).start(jobs, session, voice, SpeechOrder())
+    job = SpeechDesk(model=SpeechModel("Endless", samples=False, make=endless)).start(jobs, session, voice, Delivery())
     with pytest.raises(StudioError, match="already"):
-        desk.start(jobs, session, voice, SpeechOrder())
+        desk.start(jobs, session, voice, Delivery())
     job.stop()
     deadline = time.monotonic() + 10
     while not job.is_over and time.monotonic() < deadline:
@@ -175,7 +176,7 @@ def test_too_long_for_the_page_is_refused(desk: SpeechDesk, session: Session, tm
 def test_without_a_portrait_nothing_begins(desk: SpeechDesk, services: Services, voice: Path) -> None:
     session = services.store.open()
     with pytest.raises(StudioError, match="No portrait"):
-        desk.start(services.jobs, session, voice, SpeechOrder())
+        desk.start(services.jobs, session, voice, Delivery())
     assert session.job is None
 
 

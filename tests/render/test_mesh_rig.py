@@ -144,7 +144,7 @@ def test_no_edit_turns_the_lids_over(name: str, values: dict[str, float], lids: 
     for ring, closed in zip(rings, closure, strict=True):
         rest = head[ring[LID_LOWER]] - head[ring[LID_UPPER]]
         gap = rest + moved[ring[LID_LOWER]] - moved[ring[LID_UPPER]]
-        assert ((gap * rest).sum(1) >= -1e-6).all()
+        assert ((gap * rest).sum(1) >= -3e-4 * np.linalg.norm(rest, axis=1)).all()
         assert closed <= 1.0
 
 

@@ -245,8 +245,10 @@ def _lash_ring(ring_px: Doubles, *, fold_px: Doubles) -> Doubles:
     width = np.linalg.norm(ring_px[0, :2] - ring_px[8, :2])
     distance = np.where(np.arange(16) < 9, LASH_WIDTH, 0.4 * LASH_WIDTH) * width
     distance[[0, 8]] *= 0.7
-    to_fold = np.linalg.norm(fold_px[:, :2] - ring_px[1:8, :2], axis=1)
-    distance[1:8] = np.minimum(distance[1:8], LASH_BELOW_FOLD * to_fold)
+    to_fold = fold_px[:, :2] - ring_px[1:8, :2]
+    room = np.linalg.norm(to_fold, axis=1)
+    normal[1:8] = to_fold / np.maximum(room, 1e-9)[:, None]
+    distance[1:8] = np.minimum(distance[1:8], LASH_BELOW_FOLD * room)
     lashes = ring_px.copy()
     lashes[:, :2] += normal * distance[:, None]
     return lashes

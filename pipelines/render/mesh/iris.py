@@ -161,13 +161,14 @@ def split_eye(
     depth_up = smoothstep((region.below_upper - 0.6) / max(1.2, 0.05 * eye_width))
     depth_low = smoothstep((region.above_lower - 0.3) / max(1.0, 0.03 * eye_width))
     trust = (depth_up * depth_low).astype(np.float32)
+    trust *= 1.0 - _lid_over_iris(region, trust, distance, radius)
     shadow = lid_shadow(region.below_upper, region.below_upper + region.above_lower, eye_width)[..., None]
     lit = region.photo / shadow
     glint = _catchlight(lit, trust, distance, radius)
     matt = lit - glint
     along = region.u / eye_width
     clean = (trust * smoothstep((distance - RIM_OUT + 0.12) / 0.12)).astype(np.float32)
-    smooth = sclera_model(matt, (trust > 0.9) & (distance > WHITE_FROM), along, skin)
+    smooth = sclera_model(matt, shadow, (trust > 0.9) & (distance > WHITE_FROM), along, skin=skin)
     sclera = matt * clean[..., None] + smooth * (1 - clean[..., None])
     iris = _complete_iris(matt, trust, distance, radius)
     alpha = (1.0 - smoothstep((distance - RIM_IN) / (RIM_OUT - RIM_IN))).astype(np.float32)[..., None]
@@ -197,6 +198,17 @@ def split_eye(
         bridged = _without_iris(region, across, u_iris, reach=RIM_OUT * radius)
         parts[..., first : first + 3] = (lid * beside + bridged * hidden * (1 - beside)) * part
     return parts
+
+
+def _lid_over_iris(region: EyeRegion, trust: Floats, distance: Floats, radius: float) -> Floats:
+    """(h, w) 0..1 where the lower lid really reaches higher than its landmarks: far redder than the iris beside it."""
+    red = region.photo[..., 0] - region.photo[..., 1]
+    free = (trust > 0.9) & (distance < 0.9) & (region.above_lower > 0.45 * radius)
+    if free.sum() < 8:
+        return np.zeros_like(trust)
+    low = smoothstep((0.45 - region.above_lower / radius) / 0.1) * (distance < RIM_IN)
+    lid = smoothstep((red - np.median(red[free]) - 14.0) / 16.0) * low
+    return cv2.GaussianBlur(lid.astype(np.float32), (0, 0), 0.7).astype(np.float32)
 
 
 def _without_iris(region: EyeRegion, across: Floats, u_iris: float, *, reach: float) -> Floats:

@@ -32,6 +32,8 @@ FOLD_KEPT = 0.25
 FRAME_REACH, FRAME_DARK, FRAME_COLUMNS = 1.6, 0.26, 0.72
 """The frame of glasses: how far above the rows of the lid it is looked for, in their distance; how dark it is against
 the skin; the share of the eye's width it crosses."""
+FRAMED = 0.14
+"""Closed share over which the frame comes loose from the lid."""
 CLEANED, LINED = (0.02, 0.42), (0.12, 0.62)
 """Closed shares of an eye over which the stretched skin is replaced, and over which the lash line is drawn."""
 LASH_LENGTH = 0.11
@@ -106,15 +108,16 @@ def build_lid(image: NDArray[np.uint8], landmarks: NDArray[np.float64], opening:
     skin = np.concatenate([[outer], landmarks[brow_side, :2], [inner], lower])
     roof = landmarks[brow_side, :2] + FRAME_REACH * (landmarks[brow_side, :2] - landmarks[fold, :2])
     zone = _polygon(np.concatenate([roof, lashes[::-1]]), box)
-    between = np.abs((_grid(box) - middle) @ opening.axes[0]) < 0.4 * width
-    front = _frame(photo, zone, _polygon(skin, box) > 0, between)
+    along = np.abs((_grid(box) - middle) @ opening.axes[0]) / width
+    front = _frame(photo, zone, _polygon(skin, box) > 0, along < 0.4)
     clean = _clean_skin(photo, _polygon(hole, box) | (front > 0.02), _polygon(skin, box), width)
     whole = np.concatenate([wing, covered, [inner], lower + 0.25 * (lower - middle)])
     soft = cv2.GaussianBlur(_polygon(whole, box).astype(np.float32), (0, 0), max(0.8, 0.05 * width))
     weight = smoothstep(1.35 * soft)[..., None]
     frame = None
     if front.any():
-        share = smoothstep(2.0 * front)[..., None]
+        wider = cv2.GaussianBlur(cv2.dilate(front, np.ones((5, 5), np.uint8)), (0, 0), 0.8)
+        share = smoothstep(1.6 * wider)[..., None]
         frame = Frame(
             box=(x0, y0, x1, y1),
             removal=np.concatenate([(clean - photo) * share, share], 2).astype(np.float32),
@@ -145,7 +148,7 @@ def draw_lid(
     """Clean the stretched skin and add the lash line, as far as the lid is closed."""
     closed = 1.0 - view.mean_gap / max(opening.mean_gap, 0.03 * opening.width)
     cleaning = float(smoothstep((closed - CLEANED[0]) / np.ptp(CLEANED)))
-    framed = float(smoothstep(closed / CLEANED[0])) if lid.frame is not None else 0.0
+    framed = float(smoothstep(closed / FRAMED)) if lid.frame is not None else 0.0
     if cleaning <= 0.0 and framed <= 0.0:
         return
     pad = max(0.1, LASH_LENGTH) * opening.width * view.scale

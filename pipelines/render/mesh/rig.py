@@ -42,7 +42,7 @@ UPPER_LID_SHARE = 0.9
 """Share of a blink done by the upper lid."""
 CORNER_SHARE = np.array([[0.22], [0.12]])
 """Share of the mean way of an upper lid that the outer and the inner corner go with it."""
-RAISED_POWER = 4
+RAISED_POWER = 2.8
 """The skin above an upper lid lags behind it by this power of the usual when the lid goes up: there is no fold to take
 it in."""
 LINEAR_REACH, EXTRA_REACH = 0.22, 0.22

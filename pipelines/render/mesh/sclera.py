@@ -13,8 +13,8 @@ LID_SHADOW, SHADOW_REACH = 0.38, 0.11
 """Share of the light that the open upper lid takes at its margin, and eye widths over which that fades."""
 SHADOW_FROM = 0.2
 """Distance of the lids, in eye widths, from which the shadow has its whole strength."""
-CORNER_SHADE = 0.32
-LEAST_LIGHT, MOST_LIGHT = 0.6, 2.2
+CORNER_SHADE = 0.4
+LEAST_LIGHT, MOST_LIGHT = 0.7, 2.2
 """Brightness of an eye's white as a share of the skin around it. Darker pixels are lids and lashes, not white."""
 MOST_CHROMA = 0.95
 """An eye's white has at most this share of the skin's saturation (in the exponent); paintings come near it."""
@@ -35,27 +35,28 @@ def lid_shadow(below_lid: Floats, gap: Floats, eye_width: float) -> Floats:
     return (1.0 - LID_SHADOW * full * fall).astype(np.float32)
 
 
-def sclera_model(lit: Floats, clean: NDArray[np.bool_], along: Floats, skin: Floats) -> Floats:
+def sclera_model(lit: Floats, shadow: Floats, clean: NDArray[np.bool_], along: Floats, *, skin: Floats) -> Floats:
     """White of one eye everywhere in its region.
 
     Args:
         lit: (h, w, 3) RGB with the lid's shadow taken out.
+        shadow: (h, w, 1) that shadow.
         clean: (h, w) bool, pixels that may show the white.
         along: (h, w) place along the corner axis in eye widths, 0 in the middle.
         skin: (3,) RGB of the skin around the eye.
 
     Returns:
-        (h, w, 3) RGB, smooth, darker towards the corners.
+        (h, w, 3) RGB without the lid's shadow, smooth, darker towards the corners; may exceed 255.
     """
     corner = 1.0 - CORNER_SHADE * smoothstep((np.abs(along) - 0.22) / 0.34)
     flat = (lit / corner[..., None]).astype(np.float32)
     use = clean & (np.abs(along) < 0.46)
     white, slope = _expected_white(skin), 0.0
     if use.sum() >= 4:
-        brightest = float(np.quantile(lit[use].mean(1), 0.9))
+        brightest = float(np.quantile((lit * shadow)[use].mean(1), 0.95))
         white, slope = _measured_white(flat[use], along[use], white, skin=skin, brightest=brightest)
     tilt = np.clip(1.0 + slope * along, 0.75, 1.25)
-    return np.clip(white * (tilt * corner)[..., None], 0.0, 255.0).astype(np.float32)
+    return (white * (tilt * corner)[..., None]).astype(np.float32)
 
 
 def _expected_white(skin: Floats) -> Doubles:
@@ -77,10 +78,13 @@ def _measured_white(
     excess = float(np.ptp(chroma)) / max(float(np.ptp(limit)), 0.02)
     if excess > 1.0:
         chroma = 1.0 + (chroma - 1.0) / excess
+    # darker than the skin: lids and veins have got into it
+    pure = float(smoothstep((level / skin_level - 0.6) / 0.3))
+    chroma = pure * chroma + (1.0 - pure) * expected / expected.mean()
     level = float(np.clip(min(level, brightest), LEAST_LIGHT * skin_level, MOST_LIGHT * skin_level))
     trust = weight.sum() / (weight.sum() + PRIOR_PIXELS)
     white = trust * chroma * level + (1.0 - trust) * expected
-    place = along - (along * weight).sum() / weight.sum()
-    spread = (weight * place**2).sum() + 0.02 * len(along)
-    slope = float((weight * place * (grey / level - 1.0)).sum() / spread)
-    return white, float(np.clip(slope, -0.5, 0.5))
+    pale = smoothstep((grey / max(float(bright), 1.0) - 0.35) / 0.3)
+    place = along - (along * pale).sum() / pale.sum()
+    slope = float((pale * place * grey).sum() / level / ((pale * place**2).sum() + 0.02 * len(along)))
+    return white, float(np.clip(slope, -0.6, 0.6))

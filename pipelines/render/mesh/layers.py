@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.portrait.topology import OVAL
-from pipelines.render.mesh.fill import matched_grain, push_pull
+from pipelines.render.mesh.fill import matched_grain, mirrored_edge, push_pull
 from pipelines.render.mesh.geometry import MeshGeometry
 
 
@@ -61,5 +61,7 @@ def _background(image: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray
     kernel = max(3, round(19 * image.shape[0] / 512) | 1)
     hole = cv2.dilate((alpha > 0.03).astype(np.uint8), np.ones((kernel, kernel), np.uint8)) > 0
     photo = image.astype(np.float32)
-    filled = push_pull(photo, (~hole).astype(np.float32)) + matched_grain(photo, ~hole)
+    smooth = push_pull(photo, (~hole).astype(np.float32)) + matched_grain(photo, ~hole)
+    mirrored, trust = mirrored_edge(photo, ~hole)
+    filled = smooth + trust[..., None] * (mirrored - smooth)
     return np.where(hole[..., None], np.clip(np.round(filled), 0, 255), image).astype(np.uint8)

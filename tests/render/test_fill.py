@@ -1,0 +1,52 @@
+"""What a turning head uncovers: the scene goes on with its own texture, and the photo stays where it is seen."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from pipelines.render.mesh.fill import mirrored_edge
+
+from .mesh_case import handle, portrait, render
+
+STRIP_PX = 22
+"""Width of what a turn of 20 degrees uncovers in a 512 crop."""
+
+
+def busy(picture: np.ndarray, where: np.ndarray) -> float:
+    grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32)
+    return float(np.abs(cv2.Laplacian(grey, cv2.CV_32F))[where].mean())
+
+
+@pytest.mark.parametrize("name", ["admiral", "mona_lisa", "astronaut"])
+def test_the_uncovered_strip_is_as_busy_as_what_lies_beside_it(name: str) -> None:
+    case = handle(name)
+    hole = cv2.dilate((case.layers.foreground[..., 3] > 0.03).astype(np.uint8), np.ones((19, 19), np.uint8))
+    inward = cv2.distanceTransform(hole, cv2.DIST_L2, 5)
+    outward = cv2.distanceTransform(1 - hole, cv2.DIST_L2, 5)
+    rows = np.arange(512)[:, None] < 330
+    inside = busy(case.layers.background, (inward > 2) & (inward < STRIP_PX) & rows)
+    outside = busy(case.image, (outward > 2) & (outward < STRIP_PX) & rows)
+    assert 0.6 < inside / outside < 1.5
+
+
+def test_stripes_go_on_into_a_hole() -> None:
+    y = np.mgrid[0:256, 0:256][0]
+    stripes = np.repeat((127 + 100 * np.sin(y / 4.0))[..., None], 3, axis=2).astype(np.float32)
+    known = np.ones((256, 256), bool)
+    known[60:200, 100:170] = False
+    mirrored, trust = mirrored_edge(np.where(known[..., None], stripes, 0).astype(np.float32), known)
+    edge = np.zeros_like(known)
+    edge[90:170, 102:112] = True
+    assert trust[edge].min() > 0.4
+    assert np.abs(mirrored - stripes)[edge].mean() < 6
+
+
+@pytest.mark.parametrize("name", ["admiral", "la_velata"])
+def test_the_scene_far_from_the_person_never_moves(name: str) -> None:
+    far = cv2.distanceTransform((portrait(name).matte < 0.05).astype(np.uint8), cv2.DIST_L2, 5) > 35
+    turns = ({"yaw_deg": -25}, {"yaw_deg": -10, "pitch_deg": 8}, {"yaw_deg": 12}, {"yaw_deg": 25, "roll_deg": 10})
+    frames = np.stack([render(name, **values) for values in turns]).astype(float)
+    assert far.mean() > 0.1
+    assert frames.std(0)[far].max() <= 0.1

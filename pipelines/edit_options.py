@@ -19,8 +19,8 @@ def add_edit_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--edit", type=Path, metavar="FILE", help="an edit file saved by the studio")
 
 
-def parse_settings(settings: Sequence[str]) -> dict[str, float]:
-    """`NAME=VALUE` strings as a dictionary.
+def parse_settings(settings: Sequence[str], *, option: str = "--set") -> dict[str, float]:
+    """`NAME=VALUE` strings as a dictionary; `option` is what they were given with.
 
     Raises:
         StudioError: a string is not of that form.
@@ -31,9 +31,9 @@ def parse_settings(settings: Sequence[str]) -> dict[str, float]:
         try:
             values[name.strip()] = float(text)
         except ValueError as error:
-            raise StudioError(f"`--set` should be NAME=NUMBER but is '{setting}'.") from error
+            raise StudioError(f"`{option}` should be NAME=NUMBER but is '{setting}'.") from error
         if not separator or not name.strip():
-            raise StudioError(f"`--set` should be NAME=NUMBER but is '{setting}'.")
+            raise StudioError(f"`{option}` should be NAME=NUMBER but is '{setting}'.")
     return values
 
 

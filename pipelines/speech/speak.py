@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
 from pipelines.motion.space import FPS, Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 from pipelines.render.sequence import render_sequence
-from pipelines.render.still import Area
+from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area
 from pipelines.stopwatch import Stopwatch
 from pipelines.video import Frame, Progress, write_video
 
@@ -36,6 +37,10 @@ class FilmOptions:
     """Side of the rendered face in pixels; see `render_sequence`."""
     threads: int = 2
     """Pictures drawn at a time."""
+
+    def __post_init__(self) -> None:
+        if self.size is not None and not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise StudioError(f"`size` should be from {MIN_SIZE} to {MAX_SIZE} pixels but is {self.size}.")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""Talking films from the command line: sound, length, cost by stage, the edit on top; bad input in one sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipelines.assets import PORTRAITS
+from pipelines.cli import main
+from pipelines.errors import StudioError
+from pipelines.motion.edit import Edit
+from pipelines.speech.choice import Delivery
+from pipelines.speech.speak import FilmOptions
+from pipelines.speech.speak_commands import read_mood
+from pipelines.speech.tts import available, speak
+from pipelines.video import read_video, video_info
+
+PHOTO = PORTRAITS / "astronaut.jpg"
+
+
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if not available():
+        pytest.skip("neither flite nor espeak-ng is on this machine")
+    return speak("Papa bought a big boat.", tmp_path_factory.mktemp("voice") / "voice.wav")
+
+
+def test_speak_writes_a_film_and_says_what_it_cost(
+    voice: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = tmp_path / "film.mp4"
+    assert main(["speak", str(PHOTO), str(voice), "-o", str(film), "--size", "256", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    seconds = soundfile.info(voice).duration
+    assert report["frames"] == -(-round(seconds * 16_000) // 640) == len(list(read_video(film)))
+    assert list(report["stages"]) == ["speech to motion", "render", "encode"]
+    total = sum(stage["rtf"] for stage in report["stages"].values())
+    assert report["total"]["rtf"] == pytest.approx(total, abs=0.001) and 0 < report["first_frame_s"] < 30
+    info = video_info(film)
+    assert info.size == (256, 256) and info.duration_s == pytest.approx(seconds, abs=0.1)
+    assert list(tmp_path.iterdir()) == [film]
+
+
+def test_the_edit_is_on_every_frame(voice: Path, tmp_path: Path) -> None:
+    films = []
+    for name, more in (("plain", []), ("edited", ["--set", "brow_raise=0.9"])):
+        film = tmp_path / f"{name}.mp4"
+        assert main(["speak", str(PHOTO), str(voice), "-o", str(film), "--size", "256", *more]) == 0
+        films.append([frame.astype(int) for frame in read_video(film)])
+    for plain, edited in zip(*films, strict=True):
+        change = np.abs(plain - edited).mean(-1)
+        assert change[50:120].mean() > 2 * change[140:210].mean()
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--seed", "-1"], "`seed`"),
+        (["--head", "7"], "`head`"),
+        (["--expression", "nan"], "`expression`"),
+        (["--size", "9"], "`size`"),
+        (["--set", "smil=1"], "smil"),
+        (["--edit", "missing.json"], "`--edit`"),
+        (["--face", "5"], "`face"),
+    ],
+)
+def test_bad_options_get_one_sentence(
+    voice: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], more: list[str], words: str
+) -> None:
+    assert main(["speak", str(PHOTO), str(voice), "-o", str(tmp_path / "film.mp4"), *more]) == 2
+    said = capsys.readouterr().err.strip()
+    assert words in said and "\n" not in said
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("output", ["film.avi", "missing/film.mp4"])
+def test_outputs_are_refused_before_work(
+    voice: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    assert main(["speak", str(PHOTO), str(voice), "-o", str(tmp_path / output)]) == 2
+    assert "`output`" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("content", [b"", b"no sound"])
+def test_bad_sound_leaves_no_film(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
+    bad = tmp_path / "voice.wav"
+    bad.write_bytes(content)
+    assert main(["speak", str(PHOTO), str(bad), "-o", str(tmp_path / "film.mp4")]) == 2
+    assert "`sound`" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [bad]
+
+
+def test_moods_are_shares_by_name() -> None:
+    mood = read_mood(["happy=0.6", "sad=0.4"])
+    assert sum(mood) == 1 and mood[3] == 0.6
+    assert sum(read_mood([])) == 0
+    for settings in (["glad=1"], ["happy"], ["happy=much"]):
+        with pytest.raises(StudioError, match="--mood"):
+            read_mood(settings)
+    with pytest.raises(StudioError, match="sum"):
+        Delivery(mood=read_mood(["happy=0.8", "sad=0.8"]))
+
+
+def test_sizes_are_checked_before_work() -> None:
+    with pytest.raises(StudioError, match="`size`"):
+        FilmOptions(Edit(), size=10)

@@ -30,7 +30,7 @@ from pipelines.render.mesh.renderer import MeshRenderer
 from pipelines.video import read_video
 
 CALIBRATING = ("d0", "d3", "d6", "d18", "d20")
-"""Clips whose open mouths set brightness, light or hue of the interior (`synth.mouth_colours`); others are held out."""
+"""Clips that set brightness, light or hue of the interior (`synth.mouth_colours`); all others: held out."""
 FIRST_LATER_FRAME = 5
 COPY, SIMILARITY, LANDMARKS, DIMS = "copy", "2-D similarity", "mesh, true landmarks", "mesh, 63 dims"
 DIMS_AS_TRACK = "mesh, 63 dims as a track"

@@ -194,10 +194,7 @@ def _film(job: Job, portrait: Any, edit: Edit, renderer: Any) -> None:
     from pipelines.video import VIDEO_FORMATS
 
     if job.audio is not None:
-        from pipelines.speech.audio import load_audio
-        from pipelines.speech.rule import rule_motion
-
-        track = rule_motion(load_audio(job.audio))
+        track = _speech_track(job.audio, portrait)
     else:
         assert job.driver is not None
         track = read_driver(job.driver)
@@ -205,6 +202,19 @@ def _film(job: Job, portrait: Any, edit: Edit, renderer: Any) -> None:
     frames = render_sequence(portrait, track.frames(portrait), edit, area=area, size=job.size, renderer=renderer)
     sound = job.audio if job.output.suffix.lower() in VIDEO_FORMATS else None
     write_moving(frames, job.output, fps=track.fps, audio=sound)
+
+
+def _speech_track(voice: Path, portrait: Any) -> Any:
+    from pipelines.speech.audio import load_audio
+    from pipelines.speech.choice import Delivery, choose_model
+
+    model = choose_model()
+    if model is None:
+        raise StudioError("Speech needs its model, which is missing; restore assets from the repository.")
+    audio = load_audio(voice)
+    return model.make(
+        audio, portrait=portrait, delivery=Delivery(), label=voice.stem[:40], progress=lambda done, text: None
+    )
 
 
 def _edit_of(job: Job) -> Edit:

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, get_args
 
-from pipelines import batch_commands, checkpoints, project_commands, retarget_commands
+from pipelines import batch_commands, checkpoints, pose_commands, project_commands, retarget_commands
 from pipelines.console import show_progress, write_json, write_table
 from pipelines.edit_options import add_edit_options, read_edit
 from pipelines.errors import StudioError
@@ -73,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     retarget_commands.add_commands(commands)
     batch_commands.add_commands(commands)
     project_commands.add_commands(commands)
+    pose_commands.add_commands(commands)
     speak_commands.add_commands(commands)
 
     bench = commands.add_parser("bench", help="measure speed and memory")

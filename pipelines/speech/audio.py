@@ -29,6 +29,8 @@ LONGEST_S = 7200.0
 """Two hours, as long as a track can be."""
 BLOCK_S = 10.0
 _BYTES = 4
+# channels are averaged; by default ffmpeg adds them up to 1.41 times where samples are floats
+_TO_SPEECH = ("-rematrix_maxval", "1", "-ac", "1", "-ar", str(SAMPLE_RATE))
 _LOUDEST = 4.0
 """Peaks of float files above full scale are cut here; more is damage."""
 
@@ -129,7 +131,7 @@ class _Decoder:
     def __init__(self, path: Path) -> None:
         import imageio_ffmpeg
 
-        wanted = ["-map", "0:a:0", "-vn", "-sn", "-dn", "-ac", "1", "-ar", str(SAMPLE_RATE), "-f", "f32le", "-"]
+        wanted = ["-map", "0:a:0", "-vn", "-sn", "-dn", *_TO_SPEECH, "-f", "f32le", "-"]
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error", *ONLY_THIS_FILE, "-i", str(path)]
         self._name = path.name
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115

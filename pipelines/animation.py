@@ -10,14 +10,13 @@ import io
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from pipelines.errors import StudioError
@@ -103,13 +102,6 @@ def write_moving(
                     progress(min(count / total, 1.0), f"{count} of {total} frames")
         unfinished.replace(path)
     return path
-
-
-def with_alpha(frames: Iterable[Frame], matte: Callable[[Frame], NDArray[np.float32]]) -> Iterator[Frame]:
-    """(H, W, 4) frames of (H, W, 3) ones, cut out by a matte that gives (H, W) foreground 0..1 of each."""
-    for frame in frames:
-        alpha = np.rint(255 * np.clip(matte(frame), 0, 1)).astype(np.uint8)
-        yield np.dstack((frame, alpha))
 
 
 def _checked(first: Frame, pictures: Iterator[Frame]) -> Iterator[Frame]:

@@ -2,6 +2,7 @@
 
 {"photo": "a.jpg", "set": {"smile": 0.5}, "output": "a.png"}
 {"photo": "a.jpg", "edit": "happy.json", "audio": "voice.wav", "output": "a.mp4"}
+{"photo": "a.jpg", "project": "style.ditto", "output": "a.webp"}
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from pipelines.motion.edit import Edit
 
 MAX_JOBS = 100_000
 MAX_FILE_BYTES = 64 << 20
-_PATHS = ("photo", "edit", "audio", "driver", "output")
+_PATHS = ("photo", "edit", "audio", "driver", "project", "output")
 _CHUNK = 1 << 20
 
 
@@ -32,7 +33,7 @@ class Job:
 
     photo: Path
     output: Path
-    """Its ending says what is made: a picture, or with `audio` or `driver` a film or an animation."""
+    """Its ending says what is made: a picture, or with a voice, driver or project a film or an animation."""
     values: Mapping[str, float] = field(default_factory=dict)
     """Controls, `set` in the file; laid over `edit` if both are given."""
     edit: Path | None = None
@@ -40,6 +41,8 @@ class Job:
     """A voice the face speaks with."""
     driver: Path | None = None
     """A video or motion file the face follows."""
+    project: Path | None = None
+    """A project whose edit, layers, track and sound are laid on the photo, in place of all of these."""
     face: int = 0
     area: str | None = None
     """"crop" or "photo"; None gives the photo for pictures and the crop for films."""
@@ -48,13 +51,13 @@ class Job:
 
     @property
     def moves(self) -> bool:
-        return self.audio is not None or self.driver is not None
+        return any(path is not None for path in (self.audio, self.driver, self.project))
 
     def key(self) -> str:
         """Fingerprint of the job and of its input files: if it changes, the job is done again."""
         record = {each.name: str(getattr(self, each.name)) for each in fields(self) if each.name != "values"}
         record["values"] = json.dumps(dict(self.values), sort_keys=True)
-        inputs = [path for path in (self.photo, self.edit, self.audio, self.driver) if path is not None]
+        inputs = [path for path in (self.photo, self.edit, self.audio, self.driver, self.project) if path is not None]
         stamps = [(path.stat().st_size, path.stat().st_mtime_ns) if path.is_file() else None for path in inputs]
         return hashlib.sha256(json.dumps([record, stamps]).encode()).hexdigest()
 
@@ -124,8 +127,9 @@ def _checked(record: dict[str, Any], folder: Path) -> Job:
             raise StudioError(f"`{name}` should be the path of a file but is {str(value)[:40]!r}.")
     if record.get("photo") is None or record.get("output") is None:
         raise StudioError("`photo` and `output` should be given but one is missing.")
-    if record.get("audio") is not None and record.get("driver") is not None:
-        raise StudioError("`audio` and `driver` should not both be given; choose one.")
+    given = [name for name in ("audio", "driver", "project") if record.get(name) is not None]
+    if len(given) > 1 or ("project" in given and record.keys() & {"set", "edit"}):
+        raise StudioError("`audio`, `driver` and `project` should not be given together; choose one.")
     values = record.get("set", {})
     if not isinstance(values, dict):
         raise StudioError(f"`set` should be an object of controls but is {type(values).__name__}.")
@@ -184,7 +188,20 @@ def _render(job: Job) -> None:
         area: Any = job.area or "photo"
         write_picture(job.output, render_still(portrait, edit, area=area, size=job.size, renderer=renderer))
         return
+    if job.project is not None:
+        _play(job, job.project, portrait, renderer)
+        return
     _film(job, portrait, edit, renderer)
+
+
+def _play(job: Job, project: Path, portrait: Any, renderer: Any) -> None:
+    from pipelines.portrait.types import CROP_SIZE
+    from pipelines.project import Document, PortraitRef
+    from pipelines.project_render import Look, render_document
+
+    document = Document.load(project).with_portrait(PortraitRef())
+    area: Any = job.area or "crop"
+    render_document(document, portrait, job.output, renderer=renderer, look=Look(area, job.size or CROP_SIZE))
 
 
 def _film(job: Job, portrait: Any, edit: Edit, renderer: Any) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipelines.animation import ALPHA_FORMATS, ANIMATION_FORMATS, check_moving_path, with_alpha, write_moving
+from pipelines.animation import ALPHA_FORMATS, ANIMATION_FORMATS, check_moving_path, write_moving
 from pipelines.errors import StudioError
 from pipelines.video import Frame, read_video
 
@@ -112,12 +112,6 @@ def test_bad_outputs_are_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(StudioError, match="alpha"):
         write_moving(frames(channels=4), tmp_path / "a.gif")
     assert set(ALPHA_FORMATS) < set(ANIMATION_FORMATS)
-
-
-def test_a_matte_cuts_frames_out() -> None:
-    half = np.repeat([[0.0, 1.0]], 48, 0).repeat(32, 1).astype(np.float32)
-    cut = list(with_alpha((frame.copy() for frame in frames(2)), lambda frame: half))
-    assert cut[0].shape == (48, 64, 4) and cut[0][0, 0, 3] == 0 and cut[0][0, 63, 3] == 255
 
 
 def test_memory_does_not_grow_with_the_length(tmp_path: Path) -> None:

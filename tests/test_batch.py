@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ from pipelines.cli import main
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
 from pipelines.motion.exchange import write_track
+from pipelines.motion.keyframes import Curve
+from pipelines.motion.layers import Layer
 from pipelines.motion.space import Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.load import load_photo
+from pipelines.project import Document
 
 PHOTO = Path(__file__).resolve().parent.parent / "assets" / "portraits" / "mona_lisa.jpg"
 
@@ -78,6 +82,15 @@ def test_a_driver_makes_a_film_and_an_edit_file_counts(tmp_path: Path) -> None:
     assert outcome.error is None and outcome.output.read_bytes().startswith(b"GIF89a")
 
 
+def test_a_project_is_laid_on_a_photo(tmp_path: Path) -> None:
+    layer = Layer().with_curves({"yaw_deg": Curve.of([(0, 0, "linear"), (0.12, 9, "linear")])})
+    Document(layers=(layer,)).save(tmp_path / "style.ditto")
+    outcome = do_job(read_jobs(write_jobs(tmp_path, {"project": "style.ditto", "output": "a.zip"}))[0])
+    assert outcome.error is None
+    with zipfile.ZipFile(outcome.output) as archive:
+        assert len(archive.namelist()) == 3
+
+
 def test_processes_give_what_one_gives(tmp_path: Path) -> None:
     path = small_jobs(tmp_path, 2)
     alone = run_jobs(read_jobs(path), State(tmp_path / "s"))
@@ -123,7 +136,8 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         ('{"photo": "a.jpg", "output": "a.png", "area": "all"}', "area"),
         ('{"photo": "a.jpg", "output": "a.png", "renderer": "x"}', "renderer"),
         ('{"photo": "a.jpg", "output": "a.png", "audio": "a.wav"}', "output"),
-        ('{"photo": "a.jpg", "output": "a.mp4", "audio": "a.wav", "driver": "b.mp4"}', "both"),
+        ('{"photo": "a.jpg", "output": "a.mp4", "audio": "a.wav", "driver": "b.mp4"}', "together"),
+        ('{"photo": "a.jpg", "output": "a.mp4", "project": "a.ditto", "set": {}}', "together"),
         ("", "1 to"),
         ('{"photo": "a.jpg", "output": "a.png"}\n{"photo": "b.jpg", "output": "a.png"}', "same output"),
         ("[" * 100_000, "Line 1"),

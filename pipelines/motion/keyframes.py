@@ -206,23 +206,3 @@ def paste_keys(curve: Curve | None, keys: Sequence[Key], *, at_s: float) -> Curv
         return curve
     moved = Curve.of([key._replace(time_s=key.time_s + at_s) for key in keys])
     return _laid_in(curve, moved.keys)
-
-
-def curve_of_samples(values: ArrayLike, *, fps: float, tolerance: float) -> Curve:
-    """Fewest straight stretches found that stay within `tolerance` of (T,) samples at `fps` (Douglas-Peucker)."""
-    samples = np.asarray(values, np.float64)
-    kept = {0, len(samples) - 1}
-    open_ranges = [(0, len(samples) - 1)]
-    while open_ranges:
-        low, high = open_ranges.pop()
-        if high - low < 2:
-            continue
-        inside = np.arange(low + 1, high)
-        line = samples[low] + (samples[high] - samples[low]) * (inside - low) / (high - low)
-        error = np.abs(samples[inside] - line)
-        worst = int(error.argmax())
-        if error[worst] > tolerance:
-            middle = int(inside[worst])
-            kept.add(middle)
-            open_ranges += [(low, middle), (middle, high)]
-    return Curve.of([(index / fps, float(samples[index]), "linear") for index in sorted(kept)])

@@ -14,7 +14,6 @@ from pipelines.motion.keyframes import (
     CurveTable,
     Key,
     copy_keys,
-    curve_of_samples,
     paste_keys,
     retimed,
     with_key,
@@ -107,18 +106,6 @@ def test_played_backwards_a_curve_is_its_mirror_image(curve: Curve, time: float)
     straight = Curve.of([key._replace(kind="linear") for key in curve.keys])
     backwards = retimed(straight, factor=-1, about_s=4)
     assert backwards.value_at(8 - time) == pytest.approx(straight.value_at(time), abs=1e-5)
-
-
-@given(st.lists(st.floats(-1, 1), min_size=1, max_size=60), st.sampled_from([0.0, 0.01, 0.2]))
-@quick
-def test_samples_become_few_keys_within_the_tolerance(samples: list[float], tolerance: float) -> None:
-    curve = curve_of_samples(samples, fps=25, tolerance=tolerance)
-    read = CurveTable([curve]).values(np.arange(len(samples)) / 25)[:, 0]
-    assert np.abs(read - samples).max() <= tolerance + 1e-4
-
-
-def test_a_straight_line_of_samples_needs_two_keys() -> None:
-    assert len(curve_of_samples(np.linspace(0, 1, 500), fps=25, tolerance=1e-6)) == 2
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from pipelines.evaluation.speech_clips import Clip, load_clips
 from pipelines.evaluation.speech_measures import MAX_LAG, Lips, LipScore, clip_heights, score
-from pipelines.evaluation.speech_predictors import Predictor, predictors
+from pipelines.evaluation.speech_naturalness import NaturalRow, compare, seeds_differ
+from pipelines.evaluation.speech_predictors import Predictor, loudness, predictors, studio_model
+from pipelines.motion.space import FPS
 from pipelines.speech.features.phonemes import phone_activations
 
 Progress = Callable[[float, str], None]
@@ -85,6 +85,10 @@ class SpeechReport:
     clips: int
     seconds: float
     rows: tuple[SpeechRow, ...]
+    natural: tuple[NaturalRow, ...]
+    """What else the studio's model moves; empty where it was not measured."""
+    seed_repeats: bool | None
+    seeds_differ: bool | None
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -92,33 +96,52 @@ class SpeechReport:
             "clips": self.clips,
             "seconds": self.seconds,
             "rows": [{**asdict(row), "meets": row.checks()} for row in self.rows],
+            "natural": [asdict(row) for row in self.natural],
+            "seed_repeats": self.seed_repeats,
+            "seeds_differ": self.seeds_differ,
         }
 
 
 def evaluate_speech(
-    data: Path, *, peers: bool = False, ways: Sequence[Predictor] | None = None, progress: Progress | None = None
+    data: Path,
+    *,
+    peers: bool = False,
+    stream: bool = False,
+    ways: Sequence[Predictor] | None = None,
+    progress: Progress | None = None,
 ) -> SpeechReport:
     """Measure every predictor on the English clips of a folder.
 
     Args:
         peers: also public peers that happen to be installed (openfacefx, pylipsync).
-        ways: the predictors, all that can run here if left out.
+        stream: also the features as a stream hears them, which costs six times the recognition.
+        ways: the predictors, all that can run here if left out; then only lips are measured.
     """
     clips = load_clips(data)
     heard = [phone_activations(clip.samples) for clip in clips]
-    chosen = predictors(peers=peers) if ways is None else list(ways)
+    chosen = predictors(peers=peers, stream=stream) if ways is None else list(ways)
     rows: list[SpeechRow] = []
-    baseline = np.zeros(len(clips))
+    baseline = clip_heights(clips, [loudness(clip) for clip in clips])[:, MAX_LAG]
     for number, way in enumerate(chosen):
         if progress is not None:
             progress(number / len(chosen), way.name)
-        lips = [way.predict(clip) for clip in clips]
-        heights = clip_heights(clips, lips)[:, MAX_LAG]
-        baseline = heights if number == 0 else baseline
-        rows.append(_row(way, clips, lips, heard, beats=float((heights > baseline).mean())))
+        rows.append(_measured(way, clips, heard, baseline))
+    model = studio_model() if ways is None else None
+    natural, repeats, differ = [], None, None
+    if model is not None:
+        rows.append(_measured(model.predictor, clips, heard, baseline))
+        natural = compare(clips, model.generate)
+        repeats, differ = seeds_differ(clips[0], model.generate)
     if progress is not None:
         progress(1.0, "done")
-    return SpeechReport(len(clips), sum(clip.frames for clip in clips) / 25, tuple(rows))
+    seconds = sum(clip.frames for clip in clips) / FPS
+    return SpeechReport(len(clips), seconds, tuple(rows), tuple(natural), repeats, differ)
+
+
+def _measured(way: Predictor, clips: list[Clip], heard: list[Any], baseline: Any) -> SpeechRow:
+    lips = [way.predict(clip) for clip in clips]
+    beats = float((clip_heights(clips, lips)[:, MAX_LAG] > baseline).mean())
+    return _row(way, clips, lips, heard, beats=beats)
 
 
 def _row(way: Predictor, clips: list[Clip], lips: list[Lips], heard: list[Any], *, beats: float) -> SpeechRow:

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pipelines.evaluation.speech_clips import Clip
 from pipelines.evaluation.speech_measures import Lips
 from pipelines.motion.space import FPS
-from pipelines.speech.audio import SAMPLE_RATE, SAMPLES_PER_FRAME
+from pipelines.motion.track import Track
+from pipelines.speech.audio import SAMPLE_RATE, SAMPLES_PER_FRAME, Audio
 from pipelines.speech.features import mel
 from pipelines.speech.features.phonemes import RATE, phone_activations
 from pipelines.speech.features.phonetic import (
@@ -53,17 +54,53 @@ class Predictor:
     peer: bool = False
 
 
-def predictors(*, peers: bool = False) -> list[Predictor]:
+def predictors(*, peers: bool = False, stream: bool = False) -> list[Predictor]:
     """All that can run here, the weakest first."""
     rows = [Predictor("loudness", loudness)]
     rows += [row for row in _peers() if peers]
-    return [
-        *rows,
-        Predictor("spectral network", spectral),
-        Predictor("phones and rule", by_rule),
-        Predictor("fused curves, stream", lambda clip: fused(clip, LIVE)),
-        Predictor("fused curves", lambda clip: fused(clip, WHOLE)),
-    ]
+    rows += [Predictor("spectral network", spectral), Predictor("phones and rule", by_rule)]
+    rows += [Predictor("fused curves, stream", lambda clip: fused(clip, LIVE))] if stream else []
+    return [*rows, Predictor("fused curves", lambda clip: fused(clip, WHOLE))]
+
+
+@dataclass(frozen=True)
+class StudioModel:
+    """The model the studio would use, from sound to the motion of a portrait."""
+
+    predictor: Predictor
+    generate: Callable[[Clip, int], Track]
+    """(clip, seed) -> motion."""
+
+
+def studio_model() -> StudioModel | None:
+    """The model that speaks in the studio on this machine, driving a portrait that ships; None without one.
+
+    Its lips are measured end to end: on the landmarks that the motion it generates displaces.
+    """
+    from pipelines.assets import PORTRAITS
+    from pipelines.portrait.load import load_photo
+    from pipelines.portrait.register import register
+    from pipelines.speech.choice import Delivery, choose_model
+
+    model = choose_model()
+    if model is None:
+        return None
+    portrait = register(load_photo(PORTRAITS / "astronaut.jpg"))
+
+    def generate(clip: Clip, seed: int) -> Track:
+        return model.make(
+            Audio(clip.samples), portrait=portrait, delivery=Delivery(seed=seed), label=clip.name, progress=_silent
+        )
+
+    def predict(clip: Clip) -> Lips:
+        track = generate(clip, 0)
+        return Lips(*lip_measures(track.motion.folded().exp - track.reference.folded().exp))
+
+    return StudioModel(Predictor(model.name, predict), generate)
+
+
+def _silent(fraction: float, text: str) -> None:
+    """Nobody watches."""
 
 
 def loudness(clip: Clip) -> Lips:

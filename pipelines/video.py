@@ -26,8 +26,6 @@ SOUND_RATE = 32_000
 """Samples a second of extracted sound: all that speech holds."""
 _LOG_BYTES = 400
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
-# silence after a sound that ends within the last frame: the pictures alone say where the film ends
-_BOTH = ["-map", "0:v:0", "-map", "1:a:0", "-af", "apad"]
 _COLOURS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
 # playlists and scripts name other files: only containers that hold their own data are opened
 _CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,flv,ogg,wav,w64,mp3,flac,aac,aiff,gif,caf,asf"
@@ -59,8 +57,8 @@ def write_video(
 
     Args:
         frames: (H, W, 3) uint8 RGB, all of one size; an odd last row or column is left out, as H.264 needs.
-        audio: a file whose first sound track plays along, cut where the pictures end.
-        total: how many frames there will be, for `progress`.
+        audio: a file whose first sound track plays along. Every picture stays if the sound ends first.
+        total: how many frames there will be, for `progress`; the sound is cut there.
 
     Raises:
         StudioError: no frames, a folder that cannot be written, or ffmpeg's reason in its own words.
@@ -72,7 +70,8 @@ def write_video(
         raise StudioError("A video should have at least one frame but has none; give a longer sound.")
     with tempfile.TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.stem}.") as folder:
         unfinished = Path(folder) / path.name
-        with _Encoder(unfinished, size=(first.shape[1], first.shape[0]), fps=fps, audio=audio) as encoder:
+        sound = [] if audio is None else _sound_input(audio, longest_s=total / fps if total else None)
+        with _Encoder(unfinished, size=(first.shape[1], first.shape[0]), fps=fps, sound=sound) as encoder:
             encoder.write(first)
             for count, picture in enumerate(pictures, 2):
                 encoder.write(picture)
@@ -82,17 +81,21 @@ def write_video(
     return path
 
 
+def _sound_input(audio: Path, *, longest_s: float | None) -> list[str]:
+    length = [] if longest_s is None else ["-t", f"{longest_s:.6f}"]
+    return [*ONLY_THIS_FILE, *length, "-i", str(audio)]
+
+
 class _Encoder:
     """One ffmpeg process; ended at once when the work is given up."""
 
-    def __init__(self, path: Path, *, size: tuple[int, int], fps: float, audio: Path | None) -> None:
+    def __init__(self, path: Path, *, size: tuple[int, int], fps: float, sound: list[str]) -> None:
         import imageio_ffmpeg
 
-        sound = ["-an"] if audio is None else [*ONLY_THIS_FILE, "-i", str(audio)]
-        tracks = [] if audio is None else [*_BOTH, "-c:a", "aac", "-b:a", AUDIO_BIT_RATE]
+        tracks = ["-an"] if not sound else ["-map", "0:v:0", "-map", "1:a:0", "-c:a", "aac", "-b:a", AUDIO_BIT_RATE]
         pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}", "-i", "-"]
         coding = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(CRF), "-pix_fmt", "yuv420p", "-vf", _EVEN]
-        ending = ["-shortest", "-movflags", "+faststart", "-v", "error", str(path)]
+        ending = ["-movflags", "+faststart", "-v", "error", str(path)]
         command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", *pictures, *sound, *tracks, *coding, *_COLOURS, *ending]
         self._size = size
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115

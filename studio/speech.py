@@ -164,7 +164,10 @@ def _label_of(text: str) -> str:
     return " ".join(kept.split())[:MAX_LABEL].strip() or "Voice"
 
 
-RECORDINGS: tuple[Recording, ...] = ()
+RECORDINGS: tuple[Recording, ...] = (
+    Recording("welcome.flac", "Welcome", "spoken by flite's voice slt, 11 s · Apache-2.0"),
+    Recording("harbour.flac", "Harbour", "spoken by flite's voice rms, 11 s · Apache-2.0"),
+)
 
 
 def speech_desk() -> SpeechDesk:

@@ -53,7 +53,7 @@ def test_every_frame_arrives_with_its_colours(tmp_path: Path) -> None:
 
 
 def test_sound_plays_along_and_ends_with_the_pictures(tmp_path: Path, sound: Path) -> None:
-    path = write_video(pictures(25), tmp_path / "film.mp4", audio=sound)
+    path = write_video(pictures(25), tmp_path / "film.mp4", audio=sound, total=25)
     samples = sound_of(path)
     assert len(samples) / 16_000 == pytest.approx(1.0, abs=0.1)
     assert np.sqrt(np.mean(samples[2000:14_000] ** 2)) == pytest.approx(0.2 / np.sqrt(2), rel=0.1)
@@ -141,7 +141,7 @@ def test_no_frames_are_no_film(tmp_path: Path) -> None:
 
 
 def test_sound_of_a_film_as_mono_wav(tmp_path: Path, sound: Path) -> None:
-    film = write_video(pictures(40), tmp_path / "film.mp4", audio=sound)
+    film = write_video(pictures(40), tmp_path / "film.mp4", audio=sound, total=40)
     samples, rate = soundfile.read(extract_sound(film, tmp_path / "sound.wav"))
     assert rate == SOUND_RATE and samples.ndim == 1 and len(samples) / rate == pytest.approx(1.6, abs=0.1)
     short, _ = soundfile.read(extract_sound(sound, tmp_path / "short.wav", longest_s=0.5))

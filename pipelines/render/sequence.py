@@ -30,6 +30,8 @@ def render_sequence(
 ) -> Iterator[Frame]:
     """RGB pictures of base frames, each with the edit applied, in order; their arrays are used again later.
 
+    Buffers are made at once, pictures when they are asked for.
+
     Args:
         motions: one base frame at a time, such as `track.at(portrait, i)`; may be endless.
         area: "crop" gives the (size, size, 3) face; "photo" pastes it back into the photo.
@@ -46,16 +48,17 @@ def render_sequence(
     size = size or (CROP_SIZE if area == "crop" else _pasted_size(portrait, max_side))
     side = max_side if area == "photo" else None
     painters = [_Painter(portrait, edit, renderer, size=size, photo_side=side) for _ in range(threads)]
-    if threads == 1:
-        yield from map(painters[0].draw, motions)
-        return
-    with ThreadPoolExecutor(threads, "frames") as pool:
+    return map(painters[0].draw, motions) if threads == 1 else _draw_together(painters, motions)
+
+
+def _draw_together(painters: list[_Painter], motions: Iterable[Motion]) -> Iterator[Frame]:
+    with ThreadPoolExecutor(len(painters), "frames") as pool:
         drawn: deque[Future[Frame]] = deque()
         for index, base in enumerate(motions):
-            if len(drawn) == threads:
+            if len(drawn) == len(painters):
                 # the painter of this picture is free once the caller asks for the next one
                 yield drawn.popleft().result()
-            drawn.append(pool.submit(painters[index % threads].draw, base))
+            drawn.append(pool.submit(painters[index % len(painters)].draw, base))
         for future in drawn:
             yield future.result()
 

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
 from pipelines.motion.emotion import EMOTION_NAMES
 from pipelines.motion.regions import REGIONS
+from pipelines.motion.space import Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
 from pipelines.speech.audio import Audio
+
+if TYPE_CHECKING:
+    from pipelines.speech.rule import RuleOptions
 
 Progress = Callable[[float, str], None]
 
@@ -74,6 +82,21 @@ def _check_range(name: str, value: float, low: float, high: float) -> None:
         raise StudioError(f"`{name}` should be from {low:g} to {high:g} but is {value:g}; change it.")
 
 
+class MotionStream(Protocol):
+    """Departures from the photo, frame by frame, while the sound arrives."""
+
+    look_ahead_s: float
+    """Sound that must be known beyond the start of a frame before it is given."""
+
+    def push(self, samples: NDArray[np.float32]) -> Motion:
+        """Frames that are settled by now, perhaps none, for (n,) more samples at 16 kHz."""
+        ...
+
+    def finish(self) -> Motion:
+        """The remaining frames."""
+        ...
+
+
 @dataclass(frozen=True)
 class SpeechModel:
     """What turns a voice into motion."""
@@ -84,19 +107,35 @@ class SpeechModel:
     """It draws from a diffusion model: steps, guidance and mood mean something."""
     make: Callable[..., Track]
     """(audio, portrait=, delivery=, label=, progress=) -> the track."""
+    stream: Callable[..., MotionStream]
+    """(portrait=, delivery=) -> the same while the sound arrives."""
 
 
 def choose_model() -> SpeechModel | None:
     """The best model whose parts are installed; None where speech cannot be turned into motion."""
     from pipelines.speech.features import phonemes
 
-    return SpeechModel("Lips by rule, no generator", samples=False, make=_by_rule) if phonemes.available() else None
+    if not phonemes.available():
+        return None
+    return SpeechModel("Lips by rule, no generator", samples=False, make=_by_rule, stream=_stream_by_rule)
 
 
 def _by_rule(audio: Audio, *, portrait: Portrait, delivery: Delivery, label: str, progress: Progress) -> Track:
-    from pipelines.speech.rule import RuleOptions, rule_motion
+    from pipelines.speech.rule import rule_motion
 
-    options = RuleOptions(
+    return rule_motion(audio, options=_rule_options(delivery), label=label, progress=progress)
+
+
+def _stream_by_rule(*, portrait: Portrait, delivery: Delivery) -> MotionStream:
+    from pipelines.speech.rule import RuleStream
+
+    return RuleStream(_rule_options(delivery))
+
+
+def _rule_options(delivery: Delivery) -> RuleOptions:
+    from pipelines.speech.rule import RuleOptions
+
+    return RuleOptions(
         seed=delivery.seed,
         expression=delivery.expression,
         head=delivery.head,
@@ -104,4 +143,3 @@ def _by_rule(audio: Audio, *, portrait: Portrait, delivery: Delivery, label: str
         idle=delivery.idle,
         regions=delivery.regions,
     )
-    return rule_motion(audio, options=options, label=label, progress=progress)

@@ -10,15 +10,22 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
+from scipy.signal import lfilter
 
 from pipelines.errors import StudioError
 from pipelines.motion.regions import HEAD, MEMBERSHIP, REGIONS
 from pipelines.motion.space import FPS, N_KEYPOINTS, Motion
 from pipelines.motion.track import Track
 from pipelines.speech.audio import SAMPLE_RATE, Audio
-from pipelines.speech.blinks import BlinkOptions, blink_index, blink_table
-from pipelines.speech.features.phonetic import CURVE_COLUMNS, LOUDNESS_COLUMN, WHOLE, PhoneticStream
+from pipelines.speech.blinks import BLINK_FRAMES, BlinkOptions, blink_starts, blink_table
+from pipelines.speech.features.phonetic import (
+    CURVE_COLUMNS,
+    LIVE,
+    LOUDNESS_COLUMN,
+    WHOLE,
+    PhoneticStream,
+    Windowing,
+)
 from pipelines.speech.visemes import CURVES, lips_to_expression
 
 Floats = NDArray[np.float32]
@@ -65,47 +72,107 @@ def rule_motion(
         label: what the visitor reads.
         progress: gets a fraction and a text; what it raises ends the work.
     """
-    o = options or RuleOptions()
-    features = _features(audio, progress or (lambda done, text: None))
-    curves, loudness = features[:, CURVE_COLUMNS], features[:, LOUDNESS_COLUMN]
-    # the spectrum alone hears lips in noise, too; where no phone is recognised they stay shut
-    exp = lips_to_expression(curves) * curves[:, _SPEECH, None]
-    if o.blinks:
-        exp = exp + blink_table()[blink_index(len(exp), BlinkOptions(seed=o.seed))]
-    kept = np.zeros(len(REGIONS), np.float32)
-    kept[[REGIONS.index(region) for region in o.regions]] = 1
-    exp = exp * (o.expression * (MEMBERSHIP @ kept))
-    head = _sway(curves[:, _SPEECH], loudness, seed=o.seed, idle=o.idle)
-    pose = {name: angle * np.float32(o.head * kept[HEAD]) for name, angle in head.items()}
-    motion = Motion.of(exp=exp.reshape(-1, N_KEYPOINTS, 3), **pose)
+    stream = RuleStream(options, windowing=WHOLE)
+    block = round(_BLOCK_S * SAMPLE_RATE)
+    parts = []
+    for start in range(0, len(audio.samples), block):
+        if progress is not None:
+            progress(start / len(audio.samples), "listening")
+        parts.append(stream.push(audio.samples[start : start + block]))
+    parts.append(stream.finish())
+    fields = ("exp", "pitch_deg", "yaw_deg", "roll_deg")
+    motion = Motion.of(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in fields})
     return Track(motion, fps=float(FPS), label=label, reference=Motion.identity())
 
 
-def _features(audio: Audio, progress: Progress) -> Floats:
-    """Phonetic features of the whole voice, block by block so that the work can be watched and ended."""
-    stream = PhoneticStream(WHOLE)
-    block = round(_BLOCK_S * SAMPLE_RATE)
-    frames = []
-    for start in range(0, len(audio.samples), block):
-        progress(start / len(audio.samples), "listening")
-        frames.append(stream.push(audio.samples[start : start + block]))
-    frames.append(stream.finish())
-    progress(1.0, "listening")
-    return np.concatenate(frames)
+class RuleStream:
+    """The same motion while the sound arrives, in flat memory; how the sound is cut does not change it."""
+
+    def __init__(self, options: RuleOptions | None = None, *, windowing: Windowing = LIVE) -> None:
+        self.options = options or RuleOptions()
+        self.look_ahead_s = windowing.look_ahead_s
+        self._features = PhoneticStream(windowing)
+        self._sway = _Sway(seed=self.options.seed, idle=self.options.idle)
+        self._blinks = _Blinks(self.options.seed)
+        kept = np.zeros(len(REGIONS), np.float32)
+        kept[[REGIONS.index(region) for region in self.options.regions]] = 1
+        self._expression = self.options.expression * (MEMBERSHIP @ kept)
+        self._head = np.float32(self.options.head * kept[HEAD])
+
+    def push(self, samples: Floats) -> Motion:
+        """Departure from the photo of the frames that are settled by now, perhaps none, for (n,) more samples."""
+        return self._move(self._features.push(samples))
+
+    def finish(self) -> Motion:
+        """The remaining frames."""
+        return self._move(self._features.finish())
+
+    def _move(self, features: Floats) -> Motion:
+        curves, loudness = features[:, CURVE_COLUMNS], features[:, LOUDNESS_COLUMN]
+        speech = curves[:, _SPEECH]
+        # the spectrum alone hears lips in noise, too; where no phone is recognised they stay shut
+        exp = lips_to_expression(curves) * speech[:, None]
+        if self.options.blinks:
+            exp = exp + self._blinks.take(len(exp))
+        pose = {name: self._head * angle for name, angle in self._sway.take(speech, loudness).items()}
+        return Motion.of(exp=(exp * self._expression).reshape(-1, N_KEYPOINTS, 3), **pose)
 
 
-def _sway(speech: Floats, loudness: Floats, *, seed: int, idle: bool) -> dict[str, Floats]:
-    """(T,) angles: smooth noise that grows with speech, and a nod with every loud syllable."""
-    rng = np.random.default_rng(seed)
-    rest = IDLE_SHARE if idle else 0.0
-    activity = rest + (1 - rest) * gaussian_filter1d(speech, 0.4 * FPS)
-    angles = {}
-    for name, spread_deg in SWAY_DEG.items():
-        margin = round(8 * SWAY_S * FPS)
-        noise = gaussian_filter1d(rng.standard_normal(len(speech) + 2 * margin), SWAY_S * FPS)[margin:-margin]
-        # white noise smoothed by a Gaussian of s frames keeps a spread of (2 s sqrt(pi))^-1/2
-        noise *= (2 * SWAY_S * FPS * np.sqrt(np.pi)) ** 0.5
-        angles[name] = (spread_deg * activity * noise).astype(np.float32)
-    accent = gaussian_filter1d(loudness, 2.0) - gaussian_filter1d(loudness, 0.8 * FPS)
-    angles["pitch_deg"] += (NOD_DEG * speech * np.clip(4 * accent, -1, 1)).astype(np.float32)
-    return angles
+class _Blinks:
+    """Expression offsets of blinks, frame after frame."""
+
+    def __init__(self, seed: int) -> None:
+        self._starts = blink_starts(BlinkOptions(seed=seed))
+        self._start = next(self._starts)
+        self._frame = 0
+
+    def take(self, count: int) -> Floats:
+        """(count, 63) of the next frames."""
+        table = blink_table()
+        rows = np.zeros(count, np.intp)
+        for index in range(count):
+            if self._frame >= self._start + BLINK_FRAMES:
+                self._start = next(self._starts)
+            rows[index] = max(0, self._frame - self._start)
+            self._frame += 1
+        return table[rows]
+
+
+class _Sway:
+    """Head angles, frame after frame: smooth noise that grows with speech, and a nod with every loud syllable."""
+
+    def __init__(self, *, seed: int, idle: bool) -> None:
+        self._rng = np.random.default_rng(seed)
+        self._rest = IDLE_SHARE if idle else 0.0
+        reach = round(3 * SWAY_S * FPS)
+        taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (SWAY_S * FPS)) ** 2)
+        self._taps = taps / np.linalg.norm(taps)
+        self._noise_state = self._rng.standard_normal((len(taps) - 1, len(SWAY_DEG)))
+        self._activity, self._quick, self._slow = (_Follower(seconds) for seconds in (0.4, 0.08, 0.8))
+
+    def take(self, speech: Floats, loudness: Floats) -> dict[str, Floats]:
+        """(k,) angles in degrees of the next frames."""
+        white = np.concatenate([self._noise_state, self._rng.standard_normal((len(speech), len(SWAY_DEG)))])
+        self._noise_state = white[len(speech) :]
+        activity = self._rest + (1 - self._rest) * self._activity.take(speech)
+        angles = {}
+        for channel, (name, spread_deg) in enumerate(SWAY_DEG.items()):
+            smooth = np.convolve(white[:, channel], self._taps, "valid") if len(speech) else np.zeros(0)
+            angles[name] = (spread_deg * activity * smooth).astype(np.float32)
+        accent = self._quick.take(loudness) - self._slow.take(loudness)
+        angles["pitch_deg"] += (NOD_DEG * speech * np.clip(4 * accent, -1, 1)).astype(np.float32)
+        return angles
+
+
+class _Follower:
+    """Follows a curve with a time constant."""
+
+    def __init__(self, seconds: float) -> None:
+        self._share = 1 - np.exp(-1 / (seconds * FPS))
+        self._state = np.zeros(1)
+
+    def take(self, values: Floats) -> Floats:
+        if not len(values):
+            return values
+        followed, self._state = lfilter([self._share], [1, self._share - 1], values, zi=self._state)
+        return followed.astype(np.float32)

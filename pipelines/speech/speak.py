@@ -7,14 +7,19 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
+from pipelines.motion.pack import mix_relative
 from pipelines.motion.space import FPS, Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 from pipelines.render.sequence import render_sequence
 from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area
+from pipelines.speech.choice import MotionStream
 from pipelines.stopwatch import Stopwatch
 from pipelines.video import Frame, Progress, write_video
 
@@ -50,7 +55,9 @@ class SpeakReport:
     frames: int
     seconds: dict[str, float]
     first_frame_s: float
-    """From the start to the first picture."""
+    """Work from the start to the first picture; with a stream, the wait for sound is not in it."""
+    look_ahead_s: float | None = None
+    """Sound a stream hears before it gives a frame; None for a film made from the whole voice."""
 
     @property
     def duration_s(self) -> float:
@@ -110,23 +117,38 @@ def speak_stream(
     sound: Path,
     film: FilmOptions,
     renderer: Renderer,
+    look_ahead_s: float = 0.0,
     total: int | None = None,
     progress: Progress | None = None,
 ) -> SpeakReport:
     """Write the film while the motion is still being made; memory does not grow with the length of the voice.
 
     Args:
-        bases: one base frame at a time, made from the voice as it is read.
+        bases: one base frame at a time, made from the voice as it is read (`stream_bases`).
+        look_ahead_s: for the report.
         total: how many frames there will be, where that is known, for `progress`.
 
     Raises:
         StudioError: as `speak_track`.
     """
     watch = Stopwatch()
-    counted = _Counted(_pictures(portrait, watch.each(MOTION, bases), film, renderer, watch), time.perf_counter())
+    pictures = _pictures(portrait, watch.each(MOTION, bases), film, renderer, watch)
+    counted = _Counted(pictures, time.perf_counter())
     with watch.stage(ENCODE):
         write_video(counted, output, fps=FPS, audio=sound, total=total, progress=progress or _silent)
-    return SpeakReport(counted.count, watch.seconds, counted.first_s)
+    return SpeakReport(counted.count, watch.seconds, counted.first_s, look_ahead_s)
+
+
+def stream_bases(portrait: Portrait, stream: MotionStream, blocks: Iterable[NDArray[np.float32]]) -> Iterator[Motion]:
+    """Base frames one by one for `speak_stream`, from blocks of sound at 16 kHz."""
+    for block in blocks:
+        yield from _on(portrait, stream.push(block))
+    yield from _on(portrait, stream.finish())
+
+
+def _on(portrait: Portrait, departures: Motion) -> Iterator[Motion]:
+    moved = mix_relative(portrait.motion, departures, reference=Motion.identity())
+    return (moved[index] for index in range(len(moved)))
 
 
 def _pictures(

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
+
+import numpy as np
 
 from pipelines.console import show_progress, write_json, write_table
 from pipelines.edit_options import add_edit_options, parse_settings, read_edit
@@ -15,6 +19,9 @@ from pipelines.render.base import RendererName
 from pipelines.render.still import Area
 from pipelines.speech.choice import MAX_AMOUNT, MAX_SEED, SCOPES, Delivery, SpeechModel, choose_model
 from pipelines.speech.speak import STAGES, SpeakReport
+
+BLOCK_S = 0.4
+"""Sound is read in the paper's units."""
 
 
 def add_commands(commands: Any) -> None:
@@ -35,6 +42,11 @@ def add_commands(commands: Any) -> None:
     model = choose_model()
     if model is not None and model.samples:
         _add_sampling(parser, rest)
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="write the film while the voice is read, in flat memory at any length",
+    )
     parser.add_argument("--area", choices=get_args(Area), default="crop", help="what to draw (default: crop)")
     parser.add_argument("--size", type=int, metavar="PX", help="side of the drawn face (default: 512)")
     parser.add_argument("--renderer", choices=get_args(RendererName), help="default: the best that draws live here")
@@ -83,8 +95,8 @@ def _run(options: argparse.Namespace) -> None:
     from pipelines.portrait.load import load_photo
     from pipelines.portrait.register import register
     from pipelines.render import choose_renderer
-    from pipelines.speech.audio import load_audio
-    from pipelines.speech.speak import FilmOptions, speak_track
+    from pipelines.speech.audio import SAMPLE_RATE, load_audio, stream_audio
+    from pipelines.speech.speak import FilmOptions, speak_stream, speak_track, stream_bases
     from pipelines.video import check_video_path
 
     check_video_path(options.output)
@@ -93,20 +105,24 @@ def _run(options: argparse.Namespace) -> None:
         raise StudioError("Speech needs the package hama, which is missing; run: pip install -r requirements.txt")
     delivery = _delivery(options, model)
     film = FilmOptions(read_edit(options), area=options.area, size=options.size)
-    audio = load_audio(options.audio)
-    renderer = choose_renderer(options.renderer)
     portrait = register(load_photo(options.photo), face_index=options.face)
-    report = speak_track(
-        portrait,
-        lambda tell: model.make(
-            audio, portrait=portrait, delivery=delivery, label=options.audio.stem[:40], progress=tell
-        ),
-        options.output,
-        sound=options.audio,
-        film=film,
-        renderer=renderer,
-        progress=show_progress,
-    )
+    common: dict[str, Any] = {
+        "sound": options.audio,
+        "film": film,
+        "renderer": choose_renderer(options.renderer),
+        "progress": show_progress,
+    }
+    if options.stream:
+        stream = model.stream(portrait=portrait, delivery=delivery)
+        # the recogniser loads when it first hears something, which is no part of the delay
+        model.stream(portrait=portrait, delivery=delivery).push(np.zeros(SAMPLE_RATE, np.float32))
+        bases = stream_bases(portrait, stream, stream_audio(options.audio, block_s=BLOCK_S))
+        report = speak_stream(portrait, bases, options.output, look_ahead_s=stream.look_ahead_s, **common)
+    else:
+        audio = load_audio(options.audio)
+        label = options.audio.stem[:40]
+        making = functools.partial(model.make, audio, portrait=portrait, delivery=delivery, label=label)
+        report = speak_track(portrait, lambda tell: making(progress=tell), options.output, **common)
     _tell(report, model=model, as_json=options.json)
 
 
@@ -123,8 +139,12 @@ def _tell(report: SpeakReport, *, model: SpeechModel, as_json: bool) -> None:
                 "stages": {n: {"seconds": round(s, 3), "rtf": round(f, 4)} for n, (s, f) in stages.items()},
                 "total": {"seconds": round(total, 3), "rtf": round(report.total_factor, 4)},
                 "first_frame_s": round(report.first_frame_s, 3),
+                "look_ahead_s": report.look_ahead_s,
             }
         )
         return
     rows = [(name, seconds, factor) for name, (seconds, factor) in stages.items()]
     write_table(("stage", "seconds", "RTF"), [*rows, ("total", total, report.total_factor)])
+    if report.look_ahead_s is not None:
+        delay = f"{1000 * report.first_frame_s:.0f} ms of work, {report.look_ahead_s:.2f} s of sound ahead"
+        sys.stdout.write(f"first frame: {delay}\n")

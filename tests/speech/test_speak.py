@@ -56,6 +56,16 @@ def test_the_edit_is_on_every_frame(voice: Path, tmp_path: Path) -> None:
         assert change[50:120].mean() > 2 * change[140:210].mean()
 
 
+def test_a_streamed_film_is_the_same_length_and_says_its_delay(
+    voice: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = tmp_path / "film.mp4"
+    assert main(["speak", str(PHOTO), str(voice), "-o", str(film), "--size", "256", "--stream", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert report["frames"] == len(list(read_video(film))) == -(-soundfile.info(voice).frames // 640)
+    assert 0.3 < report["look_ahead_s"] < 1.5 and report["first_frame_s"] > 0
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [

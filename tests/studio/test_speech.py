@@ -11,16 +11,18 @@ import numpy as np
 import pytest
 import soundfile
 
+from pipelines.assets import ASSETS
 from pipelines.errors import StudioError
 from pipelines.motion.space import Motion
 from pipelines.motion.track import Track
 from pipelines.speech.audio import Audio
 from pipelines.speech.choice import Delivery, SpeechModel
+from pipelines.speech.rule import RuleStream
 from studio.jobs import JobDesk
 from studio.page import page_data
 from studio.services import Services
 from studio.session import Session
-from studio.speech import SpeechDesk
+from studio.speech import RECORDINGS, Recording, SpeechDesk, speech_desk
 from studio.speech_order import read_delivery, speech_choices
 
 VALUES = {
@@ -49,7 +51,7 @@ def loudness_motion(audio: Audio, *, label: str, delivery: Delivery, progress: C
 
 @pytest.fixture
 def desk() -> SpeechDesk:
-    return SpeechDesk(model=SpeechModel("Loudness", samples=True, make=loudness_motion))
+    return SpeechDesk(model=SpeechModel("Loudness", samples=True, make=loudness_motion, stream=RuleStream))
 
 
 @pytest.fixture
@@ -154,7 +156,8 @@ def test_cancelling_keeps_the_old_clip(session: Session, voice: Path, desk: Spee
             time.sleep(0.01)
 
     jobs = JobDesk()
-    job = SpeechDesk(model=SpeechModel("Endless", samples=False, make=endless)).start(jobs, session, voice, Delivery())
+    model = SpeechModel("Endless", samples=False, make=endless, stream=RuleStream)
+    job = SpeechDesk(model=model).start(jobs, session, voice, Delivery())
     with pytest.raises(StudioError, match="already"):
         desk.start(jobs, session, voice, Delivery())
     job.stop()
@@ -199,6 +202,13 @@ def test_a_text_is_spoken_where_an_engine_is(desk: SpeechDesk, session: Session)
     for text in ("", "   ", "a" * 4000):
         with pytest.raises(StudioError, match="`text`"):
             desk.say(session, text, speaker=available()[0].key)
+
+
+@pytest.mark.parametrize("recording", RECORDINGS, ids=lambda recording: recording.key)
+def test_every_example_is_there_credited_and_copied(session: Session, recording: Recording) -> None:
+    path = speech_desk().example_for(session, recording.key)
+    assert path.parent == session.folder and soundfile.info(path).duration > 10
+    assert f"speech/{recording.key}" in (ASSETS / "CREDITS.md").read_text("utf-8")
 
 
 # ---- the page ----

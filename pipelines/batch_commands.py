@@ -22,7 +22,8 @@ def add_commands(commands: Any) -> None:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from pipelines.batch import State, read_jobs, run_jobs, summary
+    from pipelines.batch import State, run_jobs, summary
+    from pipelines.batch_jobs import read_jobs
 
     jobs = read_jobs(options.jobs)
     state = State(options.state or options.jobs.with_name(options.jobs.name + ".state"))

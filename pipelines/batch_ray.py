@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from typing import Any
 
-from pipelines.batch import Job, Outcome, do_job
+from pipelines.batch_jobs import Job, Outcome, do_job
 from pipelines.errors import StudioError
 
 LOCAL = "local"

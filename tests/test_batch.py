@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.batch import Job, State, do_job, read_jobs, run_jobs, summary
+from pipelines.batch import State, run_jobs, summary
+from pipelines.batch_jobs import Job, do_job, read_jobs
 from pipelines.cli import main
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit

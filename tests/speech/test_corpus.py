@@ -101,3 +101,25 @@ def test_text_is_refused_in_a_sentence(tmp_path: Path) -> None:
             speak(text, tmp_path / "a.wav", voice=voice)
     with pytest.raises(StudioError, match=r"voice|installed"):
         speak("Hello", tmp_path / "a.wav", voice="nobody")
+
+
+def test_a_film_becomes_an_example(shared: Path, tmp_path: Path) -> None:
+    import subprocess
+
+    import imageio_ffmpeg
+
+    from pipelines.assets import ASSETS
+    from pipelines.portrait.video_motion import LandmarkMotionExtractor
+    from pipelines.training.corpus_film import film_example
+
+    film, sound = shared / "clips" / "d0.mp4", ASSETS / "speech" / "welcome.flac"
+    spoken = tmp_path / "film.mp4"
+    tracks = ["-map", "0:v", "-map", "1:a", "-t", "1.2"]
+    command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-v", "error", "-i", str(film), "-i", str(sound), *tracks]
+    subprocess.run([*command, str(spoken)], check=True)
+    example = film_example(spoken, LandmarkMotionExtractor())
+    assert abs(len(example["motion"]) - 30) <= 1 and len(example["features"]) == len(example["motion"])
+    assert np.isfinite(example["motion"]).all() and np.abs(example["motion"][0, -63:]).max() < 1e-6
+    assert 0.2 < example["eye_open"].mean() < 1.6
+    with pytest.raises(StudioError, match="emotion"):
+        film_example(spoken, LandmarkMotionExtractor(), emotion="sleepy")

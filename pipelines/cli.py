@@ -22,6 +22,7 @@ from pipelines.motion.controls import CONTROLS
 from pipelines.render.base import Renderer, RendererName
 from pipelines.render.trt import commands as engines
 from pipelines.speech import speak_commands
+from pipelines.training import commands as training
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -75,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     project_commands.add_commands(commands)
     pose_commands.add_commands(commands)
     speak_commands.add_commands(commands)
+    training.add_commands(commands)
 
     bench = commands.add_parser("bench", help="measure speed and memory")
     bench.add_argument("what", nargs="?", choices=("all", "render", "page", "neural"), default="all")

@@ -1,0 +1,64 @@
+"""The numbers the shipped speech model works on: motion frames without the lips that follow from the sound.
+
+What the phonetic curves say about the lips is added by rule (`lips_to_expression`); the model draws everything else
+and what the rule misses. Each of the 265 numbers is taken relative to its mean, in its standard deviations.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.motion.pack import EXPRESSION, pack
+from pipelines.motion.space import Motion
+from pipelines.speech.features.phonetic import CURVE_COLUMNS
+from pipelines.speech.visemes import CURVES, lips_to_expression
+
+Floats = NDArray[np.float32]
+
+SMALLEST_STD = 1e-4
+"""Numbers that vary less are constant."""
+_SPEECH = CURVES.index("speech")
+
+
+def spoken_lips(features: Floats) -> Floats:
+    """(T, 63) expression offsets of the lips by rule, of (T, N_PHONETIC) features; none where nobody speaks."""
+    curves = features[:, CURVE_COLUMNS]
+    return lips_to_expression(curves) * curves[:, _SPEECH, None]
+
+
+@dataclass(frozen=True, eq=False)
+class MotionScale:
+    """Mean and standard deviation of every number of a frame, (265,) each."""
+
+    mean: Floats
+    std: Floats
+
+    @classmethod
+    def of(cls, frames: Floats) -> MotionScale:
+        """Measured on (N, 265) frames whose lips were taken away."""
+        std = frames.std(0)
+        return cls(frames.mean(0), np.where(std < SMALLEST_STD, 1, std).astype(np.float32))
+
+    def encode(self, frames: Floats, features: Floats) -> Floats:
+        """(T, 265) motion relative to rest -> what the model sees."""
+        return (without_lips(frames, features) - self.mean) / self.std
+
+    def decode(self, values: Floats, features: Floats) -> Floats:
+        """(T, 265) of the model -> motion relative to rest, with its lips."""
+        frames = values * self.std + self.mean
+        frames[:, EXPRESSION] += spoken_lips(features)
+        return frames
+
+    def rest(self) -> Floats:
+        """(265,) a face at rest."""
+        return (pack(Motion.identity())[0] - self.mean) / self.std
+
+
+def without_lips(frames: Floats, features: Floats) -> Floats:
+    """(T, 265) frames minus the lips that follow from their features."""
+    out = np.array(frames, np.float32)
+    out[:, EXPRESSION] -= spoken_lips(features)
+    return out

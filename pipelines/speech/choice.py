@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.assets import ASSETS
 from pipelines.errors import StudioError
 from pipelines.motion.emotion import EMOTION_NAMES
 from pipelines.motion.regions import REGIONS
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, str], None]
 
+GENERATOR = ASSETS / "speech_model.safetensors"
+"""Asked for before torch is imported, which takes seconds."""
 MAX_SEED = 999_999
 MAX_AMOUNT = 1.5
 MAX_GUIDANCE = 4.0
@@ -117,7 +120,23 @@ def choose_model() -> SpeechModel | None:
 
     if not phonemes.available():
         return None
+    if GENERATOR.is_file():
+        return SpeechModel(
+            "Motion diffusion transformer", samples=True, make=_by_generator, stream=_stream_by_generator
+        )
     return SpeechModel("Lips by rule, no generator", samples=False, make=_by_rule, stream=_stream_by_rule)
+
+
+def _by_generator(audio: Audio, **wanted: Any) -> Track:
+    from pipelines.speech.embedded_motion import speech_motion
+
+    return speech_motion(audio, **wanted)
+
+
+def _stream_by_generator(*, portrait: Portrait, delivery: Delivery) -> MotionStream:
+    from pipelines.speech.embedded_motion import SpeechStream
+
+    return SpeechStream(portrait=portrait, delivery=delivery)
 
 
 def _by_rule(audio: Audio, *, portrait: Portrait, delivery: Delivery, label: str, progress: Progress) -> Track:

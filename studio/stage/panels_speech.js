@@ -67,7 +67,7 @@
       autocomplete="off"><select aria-label="Voice of the text">${speakers
       .map(({ key, label }) => `<option value="${escape(key)}">${escape(label)}</option>`).join("")}</select>
       <button type="submit" class="chip">Speak</button></form>`;
-    return make(`<section class="sec" data-section="voice">${chips ? `<div class="chips">${chips}</div>` : ""}${speakers.length ? say : ""}
+    return make(`<section class="sec" data-section="voice">${chips ? `<div class="chips"><small>Examples</small>${chips}</div>` : ""}${speakers.length ? say : ""}
       <button type="button" class="primary wide" data-action="generate">Generate motion</button></section>`);
   }
 

@@ -19,7 +19,7 @@ from pipelines.speech.visemes import CURVES, lips_to_expression
 Floats = NDArray[np.float32]
 
 SMALLEST_STD = 1e-4
-"""Numbers that vary less are constant."""
+"""Numbers that vary less are constant: whatever the model says of them is not believed."""
 _SPEECH = CURVES.index("speech")
 
 
@@ -31,7 +31,7 @@ def spoken_lips(features: Floats) -> Floats:
 
 @dataclass(frozen=True, eq=False)
 class MotionScale:
-    """Mean and standard deviation of every number of a frame, (265,) each."""
+    """Mean and standard deviation of every number of a frame, (265,) each; deviation 0 means constant."""
 
     mean: Floats
     std: Floats
@@ -40,11 +40,11 @@ class MotionScale:
     def of(cls, frames: Floats) -> MotionScale:
         """Measured on (N, 265) frames whose lips were taken away."""
         std = frames.std(0)
-        return cls(frames.mean(0), np.where(std < SMALLEST_STD, 1, std).astype(np.float32))
+        return cls(frames.mean(0), np.where(std < SMALLEST_STD, 0, std).astype(np.float32))
 
     def encode(self, frames: Floats, features: Floats) -> Floats:
         """(T, 265) motion relative to rest -> what the model sees."""
-        return (without_lips(frames, features) - self.mean) / self.std
+        return self._scaled(without_lips(frames, features))
 
     def decode(self, values: Floats, features: Floats) -> Floats:
         """(T, 265) of the model -> motion relative to rest, with its lips."""
@@ -54,7 +54,10 @@ class MotionScale:
 
     def rest(self) -> Floats:
         """(265,) a face at rest."""
-        return (pack(Motion.identity())[0] - self.mean) / self.std
+        return self._scaled(pack(Motion.identity())[0])
+
+    def _scaled(self, frames: Floats) -> Floats:
+        return (frames - self.mean) / np.where(self.std > 0, self.std, 1)
 
 
 def without_lips(frames: Floats, features: Floats) -> Floats:

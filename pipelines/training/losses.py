@@ -25,7 +25,8 @@ GROUPS: dict[str, list[int]] = {
 VELOCITY, ACCELERATION, INITIAL = 1.0, 1.0, 0.5
 MEMORY = 0.98
 """Share of the running loss that stays from step to step."""
-FLOOR = 1e-4
+FLOOR = 0.05
+"""Of a running loss, in variances: a group that is almost learnt does not take over."""
 
 
 class MotionLoss:

@@ -79,6 +79,26 @@ def blink_index(n_frames: int, options: BlinkOptions | None) -> NDArray[np.int64
     return index
 
 
+class Blinks:
+    """Expression offsets of blinks, frame after frame."""
+
+    def __init__(self, seed: int) -> None:
+        self._starts = blink_starts(BlinkOptions(seed=seed))
+        self._start = next(self._starts)
+        self._frame = 0
+
+    def take(self, count: int) -> Floats:
+        """(count, 63) of the next frames."""
+        table = blink_table()
+        rows = np.zeros(count, np.intp)
+        for index in range(count):
+            if self._frame >= self._start + BLINK_FRAMES:
+                self._start = next(self._starts)
+            rows[index] = max(0, self._frame - self._start)
+            self._frame += 1
+        return table[rows]
+
+
 def _gaps(options: BlinkOptions, stream: int = 0) -> Iterator[int]:
     fixed: Sequence[int] | None = options.gaps
     rng = np.random.default_rng([options.seed, stream])

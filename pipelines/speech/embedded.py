@@ -37,9 +37,17 @@ STREAM_OVERLAP = 60
 class EmbeddedGenerator:
     """A trained transformer with the scale of the numbers it was trained on."""
 
-    def __init__(self, transformer: MotionTransformer, scale: MotionScale) -> None:
+    def __init__(
+        self, transformer: MotionTransformer, scale: MotionScale, *, head_gain: tuple[float, ...] = (1.0, 1.0, 1.0)
+    ) -> None:
+        """
+        Args:
+            head_gain: factors on pitch, yaw and roll that give heads the spread they were trained on; a model of this
+                size draws them too still.
+        """
         self.transformer = transformer.eval()
         self.scale = scale
+        self.head_gain = np.array(head_gain, np.float32)
 
     @classmethod
     def load(cls, path: Path = MODEL) -> EmbeddedGenerator:
@@ -55,12 +63,13 @@ class EmbeddedGenerator:
             weights = {name: value.float() for name, value in load_file(path.with_suffix(".safetensors")).items()}
             transformer.load_state_dict(weights, strict=False)
             mean, std = (np.array(about[name], np.float32) for name in ("mean", "std"))
+            head_gain = tuple(map(float, about["head_gain"]))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
             raise StudioError(
                 f"The speech model should be the one that ships but cannot be read ({error}); restore assets from the"
                 " repository."
             ) from error
-        return cls(transformer, MotionScale(mean, std))
+        return cls(transformer, MotionScale(mean, std), head_gain=head_gain)
 
     def save(self, path: Path, *, made_by: dict[str, Any]) -> None:
         """Write the two files.
@@ -72,6 +81,7 @@ class EmbeddedGenerator:
 
         weights = {name: value.half().contiguous().clone() for name, value in self.transformer.named_parameters()}
         scale = {"mean": self.scale.mean.tolist(), "std": self.scale.std.tolist()}
+        scale["head_gain"] = self.head_gain.tolist()
         about = {"sizes": asdict(self.transformer.config), **scale, "made_by": made_by}
         write_atomic(path.with_suffix(".safetensors"), save(weights))
         write_atomic(path.with_suffix(".json"), json.dumps(about).encode())

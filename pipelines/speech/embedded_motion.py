@@ -15,6 +15,7 @@ from pipelines.motion.space import FPS, N_EXP, N_KEYPOINTS, Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
 from pipelines.speech.audio import SAMPLE_RATE, Audio
+from pipelines.speech.blinks import Blinks
 from pipelines.speech.conditions import FaceConditions, face_conditions
 from pipelines.speech.diffusion import SamplerOptions
 from pipelines.speech.embedded import EmbeddedGenerator, Progress, shipped_generator
@@ -29,7 +30,7 @@ Floats = NDArray[np.float32]
 HEARD = 0.6
 """Share of the work after which all features are there."""
 OPEN_EYES = 0.35
-"""Where nobody shall blink, lids close at most by this share of a blink."""
+"""The model's own lids close at most by this share of a blink."""
 _BLOCK_S = 15.0
 _SPEECH = CURVE_COLUMNS.start + CURVES.index("speech")
 _NEUTRAL = EMOTION_NAMES.index("neutral")
@@ -52,12 +53,14 @@ def speech_motion(
         generator: the shipped one if left out.
     """
     told = progress or (lambda done, text: None)
+    model = generator or shipped_generator()
     features = _features(audio, lambda done, text: told(HEARD * done, text))
     conditions = _face(portrait, delivery).at(features)
-    frames = (generator or shipped_generator()).frames(
+    frames = model.frames(
         conditions, _sampling(delivery), progress=lambda done, text: told(HEARD + (1 - HEARD) * done, text)
     )
-    return Track(delivered(frames, features, delivery), float(FPS), label=label, reference=Motion.identity())
+    motion = _Deliverer(delivery, model.head_gain).take(frames, features)
+    return Track(motion, float(FPS), label=label, reference=Motion.identity())
 
 
 class SpeechStream:
@@ -71,43 +74,55 @@ class SpeechStream:
         windowing: Windowing = LIVE,
         generator: EmbeddedGenerator | None = None,
     ) -> None:
-        self._delivery = delivery
+        model = generator or shipped_generator()
         self._features = PhoneticStream(windowing)
-        self._frames = (generator or shipped_generator()).stream(_face(portrait, delivery), _sampling(delivery))
+        self._frames = model.stream(_face(portrait, delivery), _sampling(delivery))
+        self._deliverer = _Deliverer(delivery, model.head_gain)
         self.look_ahead_s = windowing.look_ahead_s + self._frames.look_ahead / FPS
 
     def push(self, samples: Floats) -> Motion:
         """Departure from the photo of the frames that are settled by now, perhaps none, for (n,) more samples."""
-        return delivered(*self._frames.push(self._features.push(samples)), self._delivery)
+        return self._deliverer.take(*self._frames.push(self._features.push(samples)))
 
     def finish(self) -> Motion:
         """The remaining frames."""
         last = self._frames.push(self._features.finish())
         rest = self._frames.finish()
         frames, features = (np.concatenate(pair) for pair in zip(last, rest, strict=True))
-        return delivered(frames, features, self._delivery)
+        return self._deliverer.take(frames, features)
 
 
-def delivered(frames: Floats, features: Floats, delivery: Delivery) -> Motion:
-    """Motion relative to rest of (T, 265) frames, in the regions and amounts that are wanted."""
-    motion = unpack(frames)
-    kept = np.zeros(len(REGIONS), np.float32)
-    kept[[REGIONS.index(region) for region in delivery.regions]] = 1
-    exp = motion.exp.reshape(-1, N_EXP).copy()
-    if not delivery.blinks:
+class _Deliverer:
+    """Motion relative to rest of frames as they come, in the regions and amounts that are wanted.
+
+    Blinks come from the table, as in Ditto: they are too rare to be learnt from an hour of speech.
+    """
+
+    def __init__(self, delivery: Delivery, head_gain: Floats) -> None:
+        kept = np.zeros(len(REGIONS), np.float32)
+        kept[[REGIONS.index(region) for region in delivery.regions]] = 1
+        self._expression = np.float32(delivery.expression) * (MEMBERSHIP @ kept)
+        self._head = (delivery.head * kept[HEAD] * head_gain).astype(np.float32)
+        self._idle = delivery.idle
+        self._blinks = Blinks(delivery.seed) if delivery.blinks else None
+
+    def take(self, frames: Floats, features: Floats) -> Motion:
+        """Motion of (m, 265) frames and their own (m, F) features."""
+        motion = unpack(frames)
+        exp = motion.exp.reshape(-1, N_EXP).copy()
         exp[:, UPPER_LID] = np.minimum(exp[:, UPPER_LID], OPEN_EYES * BLINK_UPPER)
         exp[:, LOWER_LID] = np.maximum(exp[:, LOWER_LID], OPEN_EYES * BLINK_LOWER)
-    exp *= np.float32(delivery.expression) * (MEMBERSHIP @ kept)
-    head = np.full(len(exp), delivery.head * kept[HEAD], np.float32)
-    if not delivery.idle:
-        head *= features[:, _SPEECH]
-    return Motion.of(
-        exp=exp.reshape(-1, N_KEYPOINTS, 3),
-        pitch_deg=head * motion.pitch_deg,
-        yaw_deg=head * motion.yaw_deg,
-        roll_deg=head * motion.roll_deg,
-        t=head[:, None] * motion.t,
-    )
+        if self._blinks is not None:
+            exp += self._blinks.take(len(exp))
+        spoken = np.ones(len(exp), np.float32) if self._idle else features[:, _SPEECH]
+        pitch, yaw, roll = self._head[:, None] * spoken
+        return Motion.of(
+            exp=(exp * self._expression).reshape(-1, N_KEYPOINTS, 3),
+            pitch_deg=pitch * motion.pitch_deg,
+            yaw_deg=yaw * motion.yaw_deg,
+            roll_deg=roll * motion.roll_deg,
+            t=self._head.mean() * spoken[:, None] * motion.t,
+        )
 
 
 def _features(audio: Audio, progress: Progress) -> Floats:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.motion.dims import DIMS
 from pipelines.motion.pack import EXPRESSION, pack
 from pipelines.motion.space import Motion
 from pipelines.speech.features.phonetic import CURVE_COLUMNS
@@ -21,6 +22,8 @@ Floats = NDArray[np.float32]
 SMALLEST_STD = 1e-4
 """Numbers that vary less are constant: whatever the model says of them is not believed."""
 _SPEECH = CURVES.index("speech")
+_CLOSURE = CURVE_COLUMNS.start + CURVES.index("closure")
+_LIPS = [EXPRESSION.start + dim.index for dim in DIMS if dim.region == "mouth"]
 
 
 def spoken_lips(features: Floats) -> Floats:
@@ -49,6 +52,8 @@ class MotionScale:
     def decode(self, values: Floats, features: Floats) -> Floats:
         """(T, 265) of the model -> motion relative to rest, with its lips."""
         frames = values * self.std + self.mean
+        # where lips must shut nothing may part them
+        frames[:, _LIPS] *= 1 - features[:, _CLOSURE, None]
         frames[:, EXPRESSION] += spoken_lips(features)
         return frames
 
@@ -57,7 +62,7 @@ class MotionScale:
         return self._scaled(pack(Motion.identity())[0])
 
     def _scaled(self, frames: Floats) -> Floats:
-        return (frames - self.mean) / np.where(self.std > 0, self.std, 1)
+        return np.asarray((frames - self.mean) / np.where(self.std > 0, self.std, 1), np.float32)
 
 
 def without_lips(frames: Floats, features: Floats) -> Floats:

@@ -17,7 +17,7 @@ from pipelines.motion.regions import HEAD, MEMBERSHIP, REGIONS
 from pipelines.motion.space import FPS, N_KEYPOINTS, Motion
 from pipelines.motion.track import Track
 from pipelines.speech.audio import SAMPLE_RATE, Audio
-from pipelines.speech.blinks import BLINK_FRAMES, BlinkOptions, blink_starts, blink_table
+from pipelines.speech.blinks import Blinks
 from pipelines.speech.features.phonetic import (
     CURVE_COLUMNS,
     LIVE,
@@ -93,7 +93,7 @@ class RuleStream:
         self.look_ahead_s = windowing.look_ahead_s
         self._features = PhoneticStream(windowing)
         self._sway = _Sway(seed=self.options.seed, idle=self.options.idle)
-        self._blinks = _Blinks(self.options.seed)
+        self._blinks = Blinks(self.options.seed)
         kept = np.zeros(len(REGIONS), np.float32)
         kept[[REGIONS.index(region) for region in self.options.regions]] = 1
         self._expression = self.options.expression * (MEMBERSHIP @ kept)
@@ -116,26 +116,6 @@ class RuleStream:
             exp = exp + self._blinks.take(len(exp))
         pose = {name: self._head * angle for name, angle in self._sway.take(speech, loudness).items()}
         return Motion.of(exp=(exp * self._expression).reshape(-1, N_KEYPOINTS, 3), **pose)
-
-
-class _Blinks:
-    """Expression offsets of blinks, frame after frame."""
-
-    def __init__(self, seed: int) -> None:
-        self._starts = blink_starts(BlinkOptions(seed=seed))
-        self._start = next(self._starts)
-        self._frame = 0
-
-    def take(self, count: int) -> Floats:
-        """(count, 63) of the next frames."""
-        table = blink_table()
-        rows = np.zeros(count, np.intp)
-        for index in range(count):
-            if self._frame >= self._start + BLINK_FRAMES:
-                self._start = next(self._starts)
-            rows[index] = max(0, self._frame - self._start)
-            self._frame += 1
-        return table[rows]
 
 
 class _Sway:

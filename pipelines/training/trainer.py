@@ -14,9 +14,11 @@ from typing import Any, cast
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from pipelines.errors import StudioError
+from pipelines.motion.pack import EXPRESSION, unpack
 from pipelines.networks.diffusion_step import cosine_schedule
 from pipelines.networks.motion_transformer import N_TIMES, MotionTransformer, TransformerConfig
 from pipelines.speech.diffusion import SamplerOptions
@@ -27,6 +29,8 @@ from pipelines.training.dataset import Segments, Utterance, measure_scale, read_
 from pipelines.training.losses import MotionLoss
 
 Progress = Callable[[float, str], None]
+
+MOST_HEAD_GAIN = 3.0
 
 
 @dataclass(frozen=True)
@@ -125,8 +129,8 @@ def train(config: TrainingConfig, folder: Path, *, resume: bool = False, progres
     def keep() -> None:
         if not accelerator.is_main_process:
             return
-        generator = EmbeddedGenerator(smooth.cpu(), scale)
-        score = lip_sync(generator, held_out)
+        score, head_gain = check(EmbeddedGenerator(smooth.cpu(), scale), held_out)
+        generator = EmbeddedGenerator(smooth, scale, head_gain=head_gain)
         if score > run.best:
             run.best = score
             generator.save(folder / "model", made_by={"config": asdict(config), "step": run.step, "lip_sync": score})
@@ -177,15 +181,29 @@ def diffusion_loss(
     return loss_of(network(noisy, reference, conditions, time, keep=kept), motion, reference)
 
 
-def lip_sync(generator: EmbeddedGenerator, utterances: list[Utterance]) -> float:
-    """Mean correlation of generated with true inner-lip height over whole utterances."""
-    scores = []
+def check(generator: EmbeddedGenerator, utterances: list[Utterance]) -> tuple[float, tuple[float, ...]]:
+    """How a model does on whole utterances it has not seen.
+
+    Returns:
+        Mean correlation of generated with true inner-lip height, and the factors on pitch, yaw and roll by which
+        generated heads move too little (see `EmbeddedGenerator`).
+    """
+    scores, spreads = [], []
     for number, utterance in enumerate(utterances):
         made = generator.frames(utterance.conditions, SamplerOptions(seed=number))
-        seen, true = (lip_measures(frames[:, -63:])[0] for frames in (made, utterance.motion))
+        seen, true = (lip_measures(frames[:, EXPRESSION])[0] for frames in (made, utterance.motion))
         if seen.std() > 0 and true.std() > 0:
             scores.append(np.corrcoef(seen, true)[0, 1])
-    return float(np.mean(scores)) if scores else 0.0
+        spreads.append([_head_spread(utterance.motion), _head_spread(made)])
+    true, made = np.sqrt(np.square(spreads).mean(0))
+    gain = np.clip(true / np.maximum(made, 1e-6), 1.0, MOST_HEAD_GAIN)
+    return float(np.mean(scores)) if scores else 0.0, tuple(np.round(gain, 3).tolist())
+
+
+def _head_spread(frames: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(3,) standard deviation of pitch, yaw and roll in degrees."""
+    motion = unpack(frames)
+    return np.std([motion.pitch_deg, motion.yaw_deg, motion.roll_deg], axis=1)
 
 
 def _rate_share(step: int, config: TrainingConfig) -> float:

@@ -193,3 +193,17 @@ def test_warm_up_reports_its_progress() -> None:
 
 def test_the_renderer_says_why_it_was_chosen() -> None:
     assert choose_renderer().reason
+
+
+@pytest.mark.parametrize("name", ["astronaut", "mona_lisa", "pearl_earring"])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"yaw_deg": -30, "pitch_deg": 10, "roll_deg": -10, "move_y": 0.2, "move_z": 0.2, "jaw_open": 1},
+        {"yaw_deg": 30, "pitch_deg": -20, "move_x": -0.2, "move_y": -0.2, "blink": 1, "limit_strength": 0},
+    ],
+)
+def test_the_outermost_pixels_never_change(name: str, values: dict[str, float]) -> None:
+    frame, source = render(name, 256, **values), handle(name, 256).image
+    for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
+        assert np.array_equal(frame[edge], source[edge])

@@ -159,6 +159,25 @@ def fade_border(map_x, map_y, gains, rect, width):
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
+def hold_border(image, out, width):
+    """Blend `out` into `image` over `width` px at the border, whose outermost pixels become the image's."""
+    size = image.shape[0]
+    for y in range(size):
+        from_edge_y = min(y, size - 1 - y)
+        x = 0
+        while x < size:
+            if from_edge_y >= width and x == width:
+                x = size - width
+            t = min(from_edge_y, x, size - 1 - x) / width
+            if t < 1.0:
+                share = t * t * (3.0 - 2.0 * t)
+                for c in range(3):
+                    still = np.float32(image[y, x, c])
+                    out[y, x, c] = np.uint8(still + (np.float32(out[y, x, c]) - still) * share + 0.5)
+            x += 1
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
 def crease(map_x, map_y, gains, field, scale, window, rect):
     """Multiply exp(field) into the gains of pixels inside `rect` whose source lies in `window` of the field.
 

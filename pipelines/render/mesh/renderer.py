@@ -65,6 +65,10 @@ class MeshHandle:
     """Rectangle of the maps that the last frame wrote."""
 
 
+HOLD_SHARE = 0.02
+"""Share of the picture over which whatever is drawn ends at its border."""
+
+
 class MeshRenderer:
     """A layered 3-D mesh warp of the photo, driven by the 63 dims through the measured atlas."""
 
@@ -119,6 +123,8 @@ class MeshRenderer:
             flow = (handle.map_x, handle.map_y)
             for layer in handle.features:
                 layer.draw(frame, posed, flow)
+            # eyes, mouth and cheek are drawn after the warp died down at the border
+            kernels.hold_border(handle.image, frame, max(1, round(HOLD_SHARE * handle.geometry.size)))
         return frame
 
     def alpha(self, handle: Any) -> Floats:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Playwright
 
 from pipelines.assets import PORTRAITS
 from tests.browser.driver import LAUNCH, difference, open_context, open_studio
@@ -35,34 +34,30 @@ def _film(path: Path) -> np.ndarray:
     return cv2.cvtColor(frame, cv2.COLOR_BGR2RGB)
 
 
-def _chromium() -> str:
-    names = ("chromium", "chromium-browser", "google-chrome")
-    return next((found for name in names if (found := shutil.which(name))), "")
-
-
-def test_a_webcam_snapshot_becomes_the_portrait(studio_url: str, tmp_path: Path) -> None:
+def test_a_webcam_snapshot_becomes_the_portrait(
+    driver: Playwright, chromium: str, studio_url: str, tmp_path: Path
+) -> None:
     seen = _film(tmp_path / "camera.y4m")
     camera = (
         "--use-fake-ui-for-media-stream",
         "--use-fake-device-for-media-stream",
         f"--use-file-for-fake-video-capture={tmp_path / 'camera.y4m'}",
     )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=[*LAUNCH, *camera])
-        context = open_context(browser, permissions=["camera"])
-        studio = open_studio(context, studio_url)
-        studio.panel("portrait")
-        studio.page.get_by_label("Capture from camera").click()
-        studio.page.get_by_title("grant webcam access").click()
-        studio.page.wait_for_function("() => document.querySelector('[data-testid=webcam-video]')?.videoWidth > 0")
-        before = studio.pixels()
-        studio.page.get_by_label("capture photo").click()
-        studio.page.wait_for_function("() => studio.state.portrait?.size?.[0] === 640", timeout=30_000)
-        studio.settle()
-        assert difference(before, studio.pixels()) > 20
-        taken = studio.source("photo")
-        assert min(difference(taken, seen), difference(taken, seen[:, ::-1])) < 8
-        rest = studio.pixels()
-        studio.set(jaw_open=0.8)
-        assert difference(rest, studio.pixels()) > 0.5
-        browser.close()
+    browser = driver.chromium.launch(executable_path=chromium, args=[*LAUNCH, *camera])
+    context = open_context(browser, permissions=["camera"])
+    studio = open_studio(context, studio_url)
+    studio.panel("portrait")
+    studio.page.get_by_label("Capture from camera").click()
+    studio.page.get_by_title("grant webcam access").click()
+    studio.page.wait_for_function("() => document.querySelector('[data-testid=webcam-video]')?.videoWidth > 0")
+    before = studio.pixels()
+    studio.page.get_by_label("capture photo").click()
+    studio.page.wait_for_function("() => studio.state.portrait?.size?.[0] === 640", timeout=30_000)
+    studio.settle()
+    assert difference(before, studio.pixels()) > 20
+    taken = studio.source("photo")
+    assert min(difference(taken, seen), difference(taken, seen[:, ::-1])) < 8
+    rest = studio.pixels()
+    studio.set(jaw_open=0.8)
+    assert difference(rest, studio.pixels()) > 0.5
+    browser.close()

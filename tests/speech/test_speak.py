@@ -63,7 +63,7 @@ def test_a_streamed_film_is_the_same_length_and_says_its_delay(
     assert main(["speak", str(PHOTO), str(voice), "-o", str(film), "--size", "256", "--stream", "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert report["frames"] == len(list(read_video(film))) == -(-soundfile.info(voice).frames // 640)
-    assert 0.3 < report["look_ahead_s"] < 1.5 and report["first_frame_s"] > 0
+    assert 0.3 < report["look_ahead_s"] < 3 and report["first_frame_s"] > 0
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,7 @@ class EmbeddedGenerator:
         Raises:
             StudioError: the files are missing, damaged or do not belong together.
         """
+        from safetensors import SafetensorError
         from safetensors.torch import load_file
 
         try:
@@ -64,7 +65,7 @@ class EmbeddedGenerator:
             transformer.load_state_dict(weights, strict=False)
             mean, std = (np.array(about[name], np.float32) for name in ("mean", "std"))
             head_gain = tuple(map(float, about["head_gain"]))
-        except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise StudioError(
                 f"The speech model should be the one that ships but cannot be read ({error}); restore assets from the"
                 " repository."

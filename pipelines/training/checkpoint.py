@@ -45,12 +45,13 @@ def load_state(
     Raises:
         StudioError: there is nothing to resume, or it belongs to another model.
     """
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
         tensors = load_file(folder / TENSORS)
         stood = json.loads((folder / STOOD).read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, SafetensorError) as error:
         raise StudioError(f"There is no run to resume; start without --resume: {folder} ({error})") from error
     for prefix, module in (("network", network), ("average", average)):
         state = {name.removeprefix(f"{prefix}."): t for name, t in tensors.items() if name.startswith(f"{prefix}.")}

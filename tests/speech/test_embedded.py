@@ -1,0 +1,103 @@
+"""The shipped speech model: seeds, regions and amounts, streams, and lips that follow the sound."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.assets import ASSETS, PORTRAITS
+from pipelines.errors import StudioError
+from pipelines.motion.emotion import EMOTION_NAMES
+from pipelines.motion.track import Track
+from pipelines.portrait.load import load_photo
+from pipelines.portrait.register import register
+from pipelines.portrait.types import Portrait
+from pipelines.speech.audio import Audio, load_audio
+from pipelines.speech.choice import Delivery, choose_model
+from pipelines.speech.embedded import MODEL, EmbeddedGenerator, available
+from pipelines.speech.embedded_motion import SpeechStream, speech_motion
+from pipelines.speech.visemes import lip_measures
+
+DELIVERY = Delivery(steps=5, guidance=1.0)
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Portrait:
+    return register(load_photo(PORTRAITS / "astronaut.jpg"))
+
+
+@pytest.fixture(scope="module")
+def audio() -> Audio:
+    return Audio(load_audio(ASSETS / "speech" / "welcome.flac").samples[: 6 * 16_000])
+
+
+@pytest.fixture(scope="module")
+def track(audio: Audio, portrait: Portrait) -> Track:
+    return speech_motion(audio, portrait=portrait, delivery=DELIVERY)
+
+
+def lips(track: Track) -> np.ndarray:
+    return lip_measures(track.motion.exp.reshape(-1, 63))[0]
+
+
+def test_the_shipped_model_is_what_the_studio_chooses() -> None:
+    assert available() and MODEL.with_suffix(".safetensors").stat().st_size < 12 << 20
+    model = choose_model()
+    assert model is not None and model.samples
+
+
+def test_one_seed_repeats_and_two_differ(audio: Audio, portrait: Portrait, track: Track) -> None:
+    again, other = (speech_motion(audio, portrait=portrait, delivery=replace(DELIVERY, seed=seed)) for seed in (0, 1))
+    assert again == track and other != track
+    assert np.corrcoef(lips(track), lips(other))[0, 1] > 0.9, "the lips follow the sound, whatever the seed"
+    assert np.abs(track.motion.yaw_deg - other.motion.yaw_deg).max() > 0.3
+
+
+def test_lips_are_shut_in_silence_and_move_in_speech(portrait: Portrait, track: Track) -> None:
+    silence = Audio(np.zeros(3 * 16_000, np.float32))
+    quiet = speech_motion(silence, portrait=portrait, delivery=DELIVERY)
+    assert lips(quiet).std() < 0.25 * lips(track).std()
+
+
+def test_scope_amounts_blinks_and_idle(audio: Audio, portrait: Portrait, track: Track) -> None:
+    def made(**change: object) -> Track:
+        return speech_motion(audio, portrait=portrait, delivery=replace(DELIVERY, **change))
+
+    only = made(scope="lips_only")
+    assert not only.motion.yaw_deg.any() and not only.motion.exp[:, 11].any() and only.motion.exp[:, 19].any()
+    half = made(head=0.5, expression=0.5)
+    np.testing.assert_allclose(half.motion.yaw_deg, 0.5 * track.motion.yaw_deg, atol=1e-5)
+    np.testing.assert_allclose(half.motion.exp, 0.5 * track.motion.exp, atol=1e-6)
+    assert made(blinks=False).motion.exp[:, 11, 1].max() < 0.5 * track.motion.exp[:, 11, 1].max()
+
+
+def test_mood_changes_the_face(audio: Audio, portrait: Portrait, track: Track) -> None:
+    mood = tuple(float(name == "surprise") for name in EMOTION_NAMES)
+    surprised = speech_motion(audio, portrait=portrait, delivery=replace(DELIVERY, mood=mood, guidance=2.0))
+    brow = (surprised.motion.exp - track.motion.exp)[50:, 2, 1].mean()
+    assert brow < -3e-3, "surprise raises the brows"
+
+
+def test_a_stream_gives_every_frame_and_its_lips_in_step(audio: Audio, portrait: Portrait, track: Track) -> None:
+    def streamed(block: int) -> np.ndarray:
+        stream = SpeechStream(portrait=portrait, delivery=DELIVERY)
+        cuts = range(0, len(audio.samples), block)
+        parts = [stream.push(audio.samples[start : start + block]) for start in cuts]
+        return np.concatenate([part.exp for part in [*parts, stream.finish()]])
+
+    coarse, fine = streamed(16_000), streamed(5_000)
+    np.testing.assert_allclose(coarse, fine, atol=1e-6)
+    assert len(coarse) == len(track)
+    assert np.corrcoef(lip_measures(coarse.reshape(-1, 63))[0], lips(track))[0, 1] > 0.8
+
+
+def test_damaged_model_files_are_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(StudioError, match="speech model should be the one that ships"):
+        EmbeddedGenerator.load(tmp_path / "model")
+    (tmp_path / "model.json").write_text('{"sizes": {"width": 7}}')
+    (tmp_path / "model.safetensors").write_bytes(b"not weights")
+    with pytest.raises(StudioError, match="speech model should be the one that ships"):
+        EmbeddedGenerator.load(tmp_path / "model")

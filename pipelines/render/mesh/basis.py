@@ -66,11 +66,6 @@ OUTSIDE_REGIONS = ("outline", "neck")
 FAINT_TURN_DEG = 1.0
 """Turn of the eyes over the usual range of a dim from which they show what it does."""
 NECK_IN_HEAD = (0.0, 1.3)
-FAINT_TURN_DEG = 1.0
-"""Turn of the eyes over the usual range of a dim from which they show what it does."""
-NECK_IN_HEAD = (0.0, 1.3)
-LID_REACH = 0.3
-"""Distance from the middle of the eye, in head units, at which the sideways dims of a lower lid fade out."""
 MIDLINE_WIDTH = 0.16
 EYEBALL_RADIUS_IN_HEAD = 0.135
 """12 mm."""

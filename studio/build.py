@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any
 
@@ -26,7 +27,13 @@ STAGE_EVENTS = ("commit", "pick_example", "pick_face")
 CACHE_SWEEP_SECS = 600
 CACHE_AGE_SECS = 3600
 MAX_UPLOAD = "64mb"
+FIRST_PICTURE_SECS = 1.0
 MAX_QUEUE = 64
+
+
+async def pause() -> None:
+    """The time in which the first picture reaches the page."""
+    await asyncio.sleep(FIRST_PICTURE_SECS)
 
 
 def build_page(services: Services) -> gr.Blocks:
@@ -46,7 +53,7 @@ def build_page(services: Services) -> gr.Blocks:
                 part("panels")
                 build_portrait_panel(wiring)
                 plot = build_expression_panel(wiring)
-                build_speech_panel(wiring)
+                voice = build_speech_panel(wiring)
                 build_export_panel(wiring)
         build_api(services)
 
@@ -55,8 +62,11 @@ def build_page(services: Services) -> gr.Blocks:
 
         quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 4}
         opened = page.load(welcome, None, [stage, token], **quiet)
-        # the plot's script is large: it comes after the first picture
-        opened.then(unedited_figure, None, plot, **quiet)
+        # scripts of the voice and the plot are large: they come after the first picture
+        drawn = opened.then(pause, None, None, **quiet)
+        drawn.then(unedited_figure, None, plot, **quiet)
+        if voice is not None:
+            drawn.then(lambda: gr.update(visible=True), None, voice, **quiet)
     page.queue(max_size=MAX_QUEUE)
     return page
 

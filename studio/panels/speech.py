@@ -17,11 +17,15 @@ from studio.stage.part import heading, part
 EVENTS = ("generate", "pick_voice", "say")
 
 
-def build_speech_panel(wiring: Wiring) -> None:
-    """Mount the panel where a model that turns speech into motion is here; without one there is none."""
+def build_speech_panel(wiring: Wiring) -> gr.Audio | None:
+    """Mount the panel where a model that turns speech into motion is here; without one there is none.
+
+    Returns:
+        The voice, which is not visible yet: its script is large.
+    """
     desk = wiring.services.speech
     if not desk.is_ready:
-        return
+        return None
     with gr.Column(elem_classes=["st-native", "for-speech"]):
         heading("Voice", "WAV, MP3, FLAC, OGG or M4A, up to ten minutes")
         voice = gr.Audio(
@@ -31,6 +35,7 @@ def build_speech_panel(wiring: Wiring) -> None:
             type="filepath",
             buttons=[],
             elem_id="st-voice",
+            visible=False,
         )
     panel = part("speech", events=EVENTS)
 
@@ -63,3 +68,4 @@ def build_speech_panel(wiring: Wiring) -> None:
     panel.pick_voice(on_pick, wiring.token, [wiring.stage, voice], **quiet)
     panel.say(on_say, wiring.token, [wiring.stage, voice], **quiet)
     panel.generate(on_generate, [wiring.token, voice], wiring.stage, **quiet)
+    return voice

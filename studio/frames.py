@@ -120,8 +120,14 @@ class Drawing:
         }
         return header, encode_jpeg(picture, bgr=self.bgr if view == "crop" else None)
 
-    def source(self, *, view: str) -> bytes:
-        """JPEG of the unedited picture, pixel for pixel what a zero edit draws."""
+    def source(self, *, view: str, base: Motion | None = None) -> bytes:
+        """JPEG of the unedited picture, pixel for pixel what a zero edit draws.
+
+        Args:
+            base: one frame of motion; None is the photo as it is.
+        """
+        if base is not None:
+            return self.draw(Edit(), view=view, base=base)[1]
         return encode_jpeg(self.paster.photo if view == "photo" else self.portrait.image)
 
     def _soft_mask(self, mask: bytes, feather: float) -> NDArray[np.uint8]:

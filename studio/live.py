@@ -193,13 +193,14 @@ class LiveRoutes:
         return JSONResponse({"view": view})
 
     async def source(self, request: Request) -> Response:
-        """GET: the unedited picture, crop or photo."""
+        """GET: the unedited picture, crop or photo; with `frame`, that frame of what plays, without the edit."""
         session = own_session(self._services, request)
         view = request.query_params.get("view", "crop")
         if view not in VIEWS:
             raise Refused(f"`view` should be one of {', '.join(VIEWS)} but is {view[:40]!r}.", status=400)
+        frame = _read_frame(request.query_params.get("frame"))
         loop = asyncio.get_running_loop()
-        work = lambda: self._services.source_jpeg(session, view=view)  # noqa: E731
+        work = lambda: self._services.source_jpeg(session, view=view, frame=frame)  # noqa: E731
         return Response(
             await loop.run_in_executor(self._services.pool, work), media_type="image/jpeg", headers=NO_STORE
         )
@@ -259,6 +260,16 @@ async def _close(socket: WebSocket, refused: Refused) -> None:
     reason = str(refused).encode()[:MAX_REASON_BYTES].decode(errors="ignore")
     with contextlib.suppress(RuntimeError, WebSocketDisconnect):
         await socket.close(refused.code, reason)
+
+
+def _read_frame(text: str | None) -> float | None:
+    try:
+        frame = None if text is None else float(text)
+    except ValueError:
+        frame = math.nan
+    if frame is not None and not math.isfinite(frame):
+        raise Refused(f"`frame` should be a finite number but is {str(text)[:20]!r}; reload the page.", status=400)
+    return frame
 
 
 def _check_length(message: bytes) -> None:

@@ -160,14 +160,22 @@ class Services:
             header, jpeg = drawing.draw(edit, view=session.view, base=base)
             return {**header, "clip": clip.key, "frame": index}, jpeg
 
-    def source_jpeg(self, session: Session, *, view: str) -> bytes:
+    def source_jpeg(self, session: Session, *, view: str, frame: float | None = None) -> bytes:
         """JPEG of the unedited picture.
+
+        Args:
+            frame: index into the visitor's base track, as in `draw`; None is the photo.
 
         Raises:
             StudioError: no portrait is open.
         """
+        clip = session.clip
         with session.drawing_lock:
-            return self._drawing(session).source(view=view)
+            drawing = self._drawing(session)
+            if clip is None or frame is None:
+                return drawing.source(view=view)
+            index = min(max(frame, 0.0), len(clip.track) - 1.0)
+            return drawing.source(view=view, base=clip.track.at(drawing.portrait, index))
 
     def draw_ahead(self, session: Session) -> None:
         """Make the buffers of a newly opened portrait while the page is still busy with the news."""

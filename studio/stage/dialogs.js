@@ -7,6 +7,7 @@
     ["Undo", "Ctrl Z"],
     ["Redo", "Ctrl Shift Z"],
     ["Hold to see the source", "C"],
+    ["Compare with the source", "V"],
     ["Face map", "F"],
     ["Face or full photo", "P"],
     ["Fit", "0"],

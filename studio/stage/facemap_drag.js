@@ -121,8 +121,9 @@
     svg.addEventListener("focusout", () => !drag && facemap.show(-1));
   }
 
-  const canDrag = () =>
-    studio.state.map && studio.state.view === "crop" && !studio.mask.tool() && !studio.dom.root().classList.contains("comparing");
+  const isCovered = () =>
+    ["wipe", "difference"].includes(studio.comparison.mode()) || studio.dom.root().classList.contains("comparing");
+  const canDrag = () => studio.state.map && studio.state.view === "crop" && !studio.mask.tool() && !isCovered();
 
   facemap.listen = listen;
   facemap.reset = reset;

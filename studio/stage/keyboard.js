@@ -10,6 +10,7 @@
     f: () => facemap.toggle(),
     p: () => studio.view.toggle(),
     m: () => actions.mirror(),
+    v: () => studio.comparison.toggle(),
     r: resetFocused,
     R: () => actions.resetPanel(state.panel),
     0: () => viewport.fit(),

@@ -1,16 +1,14 @@
-// The stage: toolbar, canvas, hold-to-compare, face crop or full photo, foot.
+// The stage: toolbar, canvas, face crop or full photo, foot.
 (() => {
-  const { state, store, transport, viewport, facemap, mask, toast } = studio;
+  const { state, store, transport, viewport, facemap, mask, toast, comparison } = studio;
   const { make, one, all, escape, setText, root } = studio.dom;
   let host = null;
   let canvas = null;
   let context = null;
-  let lastFrame = null;
+  /** The newest picture with its header. */
+  let newest = null;
   /** Pictures of a playing clip that came before their turn. */
   const early = [];
-  /** Source picture per view, for compare and for the first look at a portrait. */
-  const sources = new Map();
-  let isComparing = false;
 
   const LEGEND = ["brows", "eyes", "cheeks", "mouth", "jaw", "outline", "neck"];
 
@@ -24,12 +22,14 @@
           <button type="button" role="radio" data-view="photo" aria-checked="false" tabindex="-1"
             title="The full photo, face pasted back · P">Full photo</button></div>
         <i class="divider only-desktop"></i>${studio.button("map", "Face map · F", { pressed: true })}
-        ${studio.button("compare", "Hold to see the source · C")}<span class="space"></span>
-        ${studio.button("minus", "Zoom out · −", { action: "zoom-out" })}
+        ${studio.button("compare", "Hold to see the source · C")}
+        ${studio.button("wipe", "Compare with the source · V", { action: "comparison", pressed: false })}<span class="space"></span>
+        ${studio.button("minus", "Zoom out · −", { action: "zoom-out", kind: "only-desktop" })}
         <button type="button" class="zoom-level" data-action="actual" title="Zoom to 100 % · 1">100 %</button>
-        ${studio.button("plus", "Zoom in · +", { action: "zoom-in" })}${studio.button("fit", "Fit · 0")}</div>
+        ${studio.button("plus", "Zoom in · +", { action: "zoom-in", kind: "only-desktop" })}${studio.button("fit", "Fit · 0")}</div>
+      ${comparison.barMarkup()}
       <div class="viewport"><div class="board"><canvas class="picture" width="512" height="512" role="img"
-          aria-label="Live picture of the edited face"></canvas></div>
+          aria-label="Live picture of the edited face"></canvas>${comparison.boardMarkup()}</div>
         <div class="source-label on-photo">Source</div><div class="veil" hidden></div></div>
       <div class="foot"><span data-size></span><span><b data-edited>0</b> edited</span>
         <button type="button" class="bites" data-action="limits" title="Show what is limited"
@@ -55,13 +55,18 @@
     return show(picture);
   }
 
-  function show({ header, bitmap }) {
+  function show(picture) {
     while (early.length) early.shift().bitmap.close();
-    lastFrame?.close();
-    lastFrame = bitmap;
+    if (newest && !comparison.holds(newest)) newest.bitmap.close();
+    newest = picture;
+    if (!comparison.takes(picture)) present(picture);
+    setLimits(picture.header.limits || {});
+  }
+
+  /** Put a picture on the canvas: the edit, or whatever is compared with it. */
+  function present({ header, bitmap }, shown = bitmap) {
     studio.stage.shownFrame = header.frame ?? null;
-    if (!isComparing) draw(bitmap);
-    setLimits(header.limits || {});
+    draw(shown);
   }
 
   /** Pictures of a playing clip wait for their turn; of several that are due only the newest shows. */
@@ -80,30 +85,6 @@
     const moved = [...keys].filter((key) => String(before[key]) !== String(limits[key]));
     state.limits = limits;
     if (moved.length) studio.emit("limits", moved);
-  }
-
-  async function loadSource(view) {
-    const key = `${studio.sourceUrl(view)}`;
-    if (sources.get(view)?.key === key) return sources.get(view).bitmap;
-    const response = await fetch(key);
-    if (!response.ok) throw new Error(`source route answered ${response.status}`);
-    const bitmap = await createImageBitmap(await response.blob());
-    sources.set(view, { key, bitmap });
-    return bitmap;
-  }
-
-  // ---- compare ----
-  async function compare(isOn) {
-    if (isComparing === isOn || (isOn && !state.portrait)) return;
-    isComparing = isOn;
-    root().classList.toggle("comparing", isOn);
-    if (!isOn) return draw(lastFrame);
-    try {
-      const bitmap = await loadSource(state.view);
-      if (isComparing) draw(bitmap);
-    } catch {
-      toast.show({ kind: "error", text: "The source picture did not arrive. The edit is untouched." });
-    }
   }
 
   // ---- face crop or full photo ----
@@ -179,6 +160,7 @@
 
   const ACTIONS = {
     map: () => facemap.toggle(),
+    comparison: () => comparison.toggle(),
     "zoom-in": () => viewport.zoomIn(),
     "zoom-out": () => viewport.zoomOut(),
     actual: () => viewport.actual(),
@@ -197,15 +179,6 @@
       if (view) chooseView(view);
       else ACTIONS[action]?.();
     });
-    const button = one("[data-action=compare]", host);
-    button.addEventListener("pointerdown", (event) => {
-      button.setPointerCapture(event.pointerId);
-      compare(true);
-    });
-    ["pointerup", "pointercancel", "lostpointercapture", "blur"].forEach((name) => button.addEventListener(name, () => compare(false)));
-    button.addEventListener("keydown", (event) => ["Enter", " "].includes(event.key) && compare(true));
-    button.addEventListener("keyup", () => compare(false));
-    button.addEventListener("contextmenu", (event) => event.preventDefault());
     studio.portrait.listenForDrop(one(".viewport", host));
   }
 
@@ -218,9 +191,10 @@
     mask.mount(one(".board", host));
     viewport.mount(one(".viewport", host));
     toast.mount(one(".viewport", host));
+    comparison.mount(host, { present, newest: () => newest });
     facemap.listen(svg);
     listen();
-    draw(lastFrame);
+    draw(newest?.bitmap);
     drawCropFrame();
     showVeil();
     paintFoot();
@@ -239,13 +213,11 @@
   studio.on("map", whenMounted(() => one("[data-action=map]", host).setAttribute("aria-pressed", state.map)));
   studio.on("zoom", whenMounted((percent) => (one(".zoom-level", host).textContent = `${percent} %`)));
   studio.on("portrait", whenMounted(() => {
-    sources.clear();
     showVeil();
     drawCropFrame();
     viewport.fit();
   }));
 
   studio.view = { choose: chooseView, show: showView, toggle: () => chooseView(state.view === "crop" ? "photo" : "crop") };
-  studio.compare = compare;
   studio.mountStage = mount;
 })();

@@ -20,7 +20,7 @@
 
   function apply(isEased = false) {
     const limit = [0, 1].map((axis) => {
-      const size = axis ? board.offsetHeight : board.offsetWidth;
+      const size = axis ? board.offsetHeight : board.offsetWidth * studio.comparison.columns();
       const room = axis ? viewport.clientHeight : viewport.clientWidth;
       return Math.max(0, (size * zoom - room) / 2 + 40);
     });

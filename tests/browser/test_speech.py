@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, expect
 
 from pipelines.video import read_video, video_info
 from tests.browser.driver import PHONE, Studio, difference, open_context, open_studio
+from tests.browser.test_compare import against
 
 pytestmark = pytest.mark.browser
 
@@ -359,3 +360,39 @@ def test_phone_shows_picture_panel_and_transport(browser: Browser, studio_url: s
         assert not phone.page.locator("#st-time").is_visible()
     finally:
         context.close()
+
+
+# ---- compare while a clip plays ----
+def test_compare_shows_the_unedited_frame_of_the_same_moment(spoken: Studio) -> None:
+    lips = curve(spoken, "lips")
+    wide, shut = int(lips.argmax()), int(lips.argmin())
+    plain = {frame: at(spoken, frame) for frame in (wide, shut)}
+    spoken.set(yaw_deg=12)
+    spoken.run("() => studio.comparison.choose('wipe')")
+    for frame, picture in plain.items():
+        at(spoken, frame)
+        spoken.run("() => studio.comparison.settled()")
+        assert (against(spoken) == picture).all()
+        assert difference(spoken.pixels(), picture) > 0.5
+    spoken.run("() => studio.comparison.choose('')")
+
+
+def test_compare_plays_source_and_edit_in_step(spoken: Studio) -> None:
+    spoken.run("() => studio.comparison.choose('difference')")
+    spoken.run("() => studio.comparison.settled()")
+    spoken.run("() => studio.playback.setLoop(true)")
+    seen = spoken.run("""async () => {
+        const figures = new Set(), frames = new Set();
+        await studio.playback.play();
+        const start = performance.now();
+        while (performance.now() - start < 3000) {
+            await new Promise(requestAnimationFrame);
+            figures.add(document.querySelector('[data-figures]').textContent);
+            frames.add(studio.stage.shownFrame);
+        }
+        studio.playback.pause();
+        return [[...figures], frames.size];
+    }""")
+    # without an edit two pictures of one moment are the same; pictures of different moments would not be
+    assert [text for text in seen[0] if not text.startswith("largest 0 ")] == [] and seen[1] > 5
+    spoken.run("() => studio.comparison.choose('')")

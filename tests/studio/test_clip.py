@@ -21,7 +21,7 @@ from studio.clip import MAX_FRAMES, PEAKS, Clip, sound_peaks, track_curves
 from studio.jobs import Job, JobDesk
 from studio.services import Services
 from studio.session import Session
-from tests.studio.wire import message, read
+from tests.studio.wire import decode, message, read
 
 OPEN, SHUT = 6, 0
 """Frames of the fixture's clip with the jaw wide open and as photographed."""
@@ -53,6 +53,26 @@ def test_frames_of_the_clip_move_and_a_still_does_not(client: TestClient, sessio
     assert "frame" not in still.header and np.array_equal(shut.picture, still.picture)
     assert (wide.header["frame"], wide.header["clip"]) == (OPEN, clip.key)
     assert np.abs(wide.picture.astype(int) - still.picture)[MOUTH].mean() > 4
+
+
+@pytest.mark.parametrize("view", ["crop", "photo"])
+def test_the_source_of_a_frame_is_that_frame_without_the_edit(
+    client: TestClient, session: Session, clip: Clip, view: str
+) -> None:
+    client.post(f"/studio/view?token={session.token}", json={"view": view})
+    plain = frame(client, session, OPEN)
+    frame(client, session, OPEN, yaw_deg=12)
+    source = decode(client.get(f"{url('source.jpg', session)}&view={view}&frame={OPEN}").content)
+    assert np.array_equal(source, plain.picture)
+    assert session.document.edit.value("yaw_deg") == 12
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "two", ""])
+def test_a_source_frame_that_is_no_number_is_refused(
+    client: TestClient, session: Session, clip: Clip, text: str
+) -> None:
+    answer = client.get(f"{url('source.jpg', session)}&frame={text}")
+    assert answer.status_code == 400 and answer.json()["error"].startswith("`frame` should be a finite number")
 
 
 def test_nan_is_a_still_and_frames_beyond_the_ends_are_held(client: TestClient, session: Session, clip: Clip) -> None:

@@ -8,9 +8,14 @@ from typing import Any
 from pipelines.errors import StudioError
 from pipelines.motion.emotion import EMOTION_NAMES
 from pipelines.speech.choice import MAX_AMOUNT, MAX_GUIDANCE, MAX_SEED, SCOPES, STEPS, Delivery
+from pipelines.speech.reach import AMOUNTS
 
-OPTIONS = ("seed", "steps", "guidance", "scope", "expression", "head", "blinks", "idle")
-_KINDS: dict[str, tuple[type, ...]] = {"scope": (str,), "blinks": (bool,), "idle": (bool,)}
+OPTIONS = ("seed", "steps", "guidance", "scope", "expression", "head", *AMOUNTS, "gaze", "blinks", "idle")
+MOMENTS = ("", "middle_", "end_")
+"""Of the mood: what stands before `emotion_<name>` in the page's names."""
+MOOD_CHANGES = "speech_mood_changes"
+"""Whether the moods of the middle and the end count."""
+_KINDS: dict[str, tuple[type, ...]] = {"scope": (str,), "blinks": (bool,), "idle": (bool,), "mood_changes": (bool,)}
 _WHOLE = ("seed", "steps")
 
 
@@ -23,8 +28,15 @@ def read_delivery(values: object) -> Delivery:
     if not isinstance(values, Mapping):
         raise StudioError("`options` of the speech should be an object; reload the page.")
     given = {name: _checked(name, values[f"speech_{name}"]) for name in OPTIONS if f"speech_{name}" in values}
-    mood = tuple(float(_checked("mood", values.get(f"speech_emotion_{name}", 0.0))) for name in EMOTION_NAMES)
-    return Delivery(**given, mood=mood)
+    start, middle, end = (_mood(values, moment) for moment in MOMENTS)
+    if not _checked("mood_changes", values.get(MOOD_CHANGES, False)):
+        return Delivery(**given, mood=start)
+    return Delivery(**given, mood=start, mood_middle=middle, mood_end=end)
+
+
+def _mood(values: Mapping[str, Any], moment: str) -> tuple[float, ...]:
+    names = (f"speech_{moment}emotion_{name}" for name in EMOTION_NAMES)
+    return tuple(float(_checked("mood", values.get(name, 0.0))) for name in names)
 
 
 def _checked(name: str, value: Any) -> Any:
@@ -49,6 +61,20 @@ def speech_choices(*, samples: bool = True) -> dict[str, Any]:
         "sliders": [
             {"key": "speech_expression", "label": "Expression", "tip": "How much the face moves", **amount},
             {"key": "speech_head", "label": "Head motion", "tip": "How much the head turns and nods", **amount},
+            *(
+                {"key": f"speech_{name}", "label": label, "tip": tip, **amount}
+                for name, (label, tip, _) in AMOUNTS.items()
+            ),
+            {
+                "key": "speech_gaze",
+                "label": "Eyes on camera",
+                "tip": "How far the eyes turn back when the head turns",
+                **amount,
+                "hi": 1.0,
+            },
+        ],
+        "moments": [
+            {"key": key, "label": label} for key, label in zip(MOMENTS, ("Start", "Middle", "End"), strict=True)
         ],
         "samples": samples,
         "guidance": {
@@ -62,5 +88,5 @@ def speech_choices(*, samples: bool = True) -> dict[str, Any]:
         },
         "steps": list(STEPS),
         "max_seed": MAX_SEED,
-        "defaults": {f"speech_{name}": getattr(rest, name) for name in OPTIONS},
+        "defaults": {f"speech_{name}": getattr(rest, name) for name in OPTIONS} | {MOOD_CHANGES: False},
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipelines.motion.space import Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
 from pipelines.speech.audio import Audio
+from pipelines.speech.reach import AMOUNTS, Reach
 
 if TYPE_CHECKING:
     from pipelines.speech.rule import RuleOptions
@@ -33,6 +34,7 @@ STEPS = (5, 10, 25, 50)
 SCOPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "all": ("Whole face", "Everything the speech moves", REGIONS),
     "except_brows": ("All but brows", "The brows keep the photo", tuple(r for r in REGIONS if r != "brows")),
+    "still_head": ("Still head", "The head keeps the photo", tuple(r for r in REGIONS if r != "head")),
     "lips_only": ("Lips only", "Mouth and jaw; eyes, brows and head keep the photo", ("mouth", "jaw")),
 }
 """name -> (label, tip, regions that the generated motion may move)."""
@@ -54,30 +56,65 @@ class Delivery:
     """Factor on everything but the head."""
     head: float = 1.0
     """Factor on the turn and place of the head."""
+    lips: float = 1.0
+    """Factors on parts of the face, besides `expression`; see `AMOUNTS`."""
+    brows: float = 1.0
+    eyes: float = 1.0
+    cheeks: float = 1.0
+    gaze: float = 0.0
+    """Share of the head's turns that the eyes turn back; 1 keeps them on the camera."""
     blinks: bool = True
     idle: bool = True
     """Head and eyes go on moving a little in silence."""
     mood: tuple[float, ...] = (0.0,) * len(EMOTION_NAMES)
     """Shares of the eight emotions; what is left of 1 is neutral."""
+    mood_middle: tuple[float, ...] | None = None
+    """The mix half-way through and at the end, mixed linearly between; None keeps the one before. A stream, whose end
+    nobody knows, stays with `mood`."""
+    mood_end: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         _check_range("seed", self.seed, 0, MAX_SEED)
         _check_range("guidance", self.guidance, 1, MAX_GUIDANCE)
-        _check_range("expression", self.expression, 0, MAX_AMOUNT)
-        _check_range("head", self.head, 0, MAX_AMOUNT)
+        for name in ("expression", "head", *AMOUNTS):
+            _check_range(name, getattr(self, name), 0, MAX_AMOUNT)
+        _check_range("gaze", self.gaze, 0, 1)
         for name, choices in (("steps", STEPS), ("scope", tuple(SCOPES))):
             if (value := getattr(self, name)) not in choices:
                 listed = ", ".join(map(str, choices))
                 raise StudioError(f"`{name}` should be one of {listed} but is {str(value)[:40]!r}; change it.")
-        for share in self.mood:
-            _check_range("mood", share, 0, 1)
-        if sum(self.mood) > 1.001:
-            raise StudioError(f"The shares of `mood` should sum to at most 1 but sum to {sum(self.mood):.2f}.")
+        for mood in self.moods:
+            for share in mood:
+                _check_range("mood", share, 0, 1)
+            if sum(mood) > 1.001:
+                raise StudioError(f"The shares of `mood` should sum to at most 1 but sum to {sum(mood):.2f}.")
 
     @property
     def regions(self) -> tuple[str, ...]:
         """Regions that may move."""
         return SCOPES[self.scope][2]
+
+    @property
+    def moods(self) -> tuple[tuple[float, ...], ...]:
+        """The mixes at equal distances from the first frame to the last: one, or start, middle and end."""
+        if self.mood_middle is None and self.mood_end is None:
+            return (self.mood,)
+        middle = self.mood if self.mood_middle is None else self.mood_middle
+        return (self.mood, middle, middle if self.mood_end is None else self.mood_end)
+
+    @property
+    def reach(self) -> Reach:
+        """How far the generated motion reaches."""
+        gains = dict.fromkeys(self.regions, self.expression) | {"head": self.head}
+        for name, (_, _, regions) in AMOUNTS.items():
+            gains |= {region: gains[region] * getattr(self, name) for region in regions if region in gains}
+        return Reach.of({region: gain for region, gain in gains.items() if region in self.regions}, gaze=self.gaze)
+
+    @property
+    def unscaled(self) -> Delivery:
+        """The same with the motion as it is generated, for a reach that is laid on later."""
+        whole = dict.fromkeys(("expression", "head", *AMOUNTS), 1.0)
+        return replace(self, scope="all", gaze=0.0, **whole)
 
 
 def _check_range(name: str, value: float, low: float, high: float) -> None:
@@ -142,23 +179,18 @@ def _stream_by_generator(*, portrait: Portrait, delivery: Delivery) -> MotionStr
 def _by_rule(audio: Audio, *, portrait: Portrait, delivery: Delivery, label: str, progress: Progress) -> Track:
     from pipelines.speech.rule import rule_motion
 
-    return rule_motion(audio, options=_rule_options(delivery), label=label, progress=progress)
+    track = rule_motion(audio, options=rule_options(delivery), label=label, progress=progress)
+    return replace(track, motion=delivery.reach.on(track.motion))
 
 
 def _stream_by_rule(*, portrait: Portrait, delivery: Delivery) -> MotionStream:
     from pipelines.speech.rule import RuleStream
 
-    return RuleStream(_rule_options(delivery))
+    return RuleStream(rule_options(delivery), reach=delivery.reach)
 
 
-def _rule_options(delivery: Delivery) -> RuleOptions:
+def rule_options(delivery: Delivery) -> RuleOptions:
+    """What the rule knows of a delivery; how far it reaches is laid on afterwards."""
     from pipelines.speech.rule import RuleOptions
 
-    return RuleOptions(
-        seed=delivery.seed,
-        expression=delivery.expression,
-        head=delivery.head,
-        blinks=delivery.blinks,
-        idle=delivery.idle,
-        regions=delivery.regions,
-    )
+    return RuleOptions(seed=delivery.seed, blinks=delivery.blinks, idle=delivery.idle)

@@ -78,7 +78,9 @@ def _plan(steps: int, eta: float) -> list[_Step]:
             continue
         a, b = left[time], left[after]
         sigma = eta * ((1 - a / b) * (1 - b) / (1 - a)).sqrt()
-        plan.append(_Step(time, float(b.sqrt()), float((1 - b - sigma**2).sqrt()), float(sigma)))
+        # from pure noise the rest is 0, which rounding may put below
+        rest = (1 - b - sigma**2).clamp(min=0).sqrt()
+        plan.append(_Step(time, float(b.sqrt()), float(rest), float(sigma)))
     return plan
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pipelines.motion.emotion import EMOTION_NAMES, N_EMOTIONS
 from pipelines.motion.eyes import BLINK_LOWER, BLINK_UPPER, LOWER_LID, UPPER_LID
 from pipelines.motion.pack import unpack
-from pipelines.motion.regions import HEAD, MEMBERSHIP, REGIONS
 from pipelines.motion.space import FPS, N_EXP, N_KEYPOINTS, Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
@@ -55,7 +54,7 @@ def speech_motion(
     told = progress or (lambda done, text: None)
     model = generator or shipped_generator()
     features = _features(audio, lambda done, text: told(HEARD * done, text))
-    conditions = _face(portrait, delivery).at(features)
+    conditions = _face(portrait, delivery, n_frames=len(features)).at(features)
     frames = model.frames(
         conditions, _sampling(delivery), progress=lambda done, text: told(HEARD + (1 - HEARD) * done, text)
     )
@@ -99,10 +98,8 @@ class _Deliverer:
     """
 
     def __init__(self, delivery: Delivery, head_gain: Floats) -> None:
-        kept = np.zeros(len(REGIONS), np.float32)
-        kept[[REGIONS.index(region) for region in delivery.regions]] = 1
-        self._expression = np.float32(delivery.expression) * (MEMBERSHIP @ kept)
-        self._head = (delivery.head * kept[HEAD] * head_gain).astype(np.float32)
+        self._reach = delivery.reach
+        self._head = head_gain
         self._idle = delivery.idle
         self._blinks = Blinks(delivery.seed) if delivery.blinks else None
 
@@ -116,12 +113,14 @@ class _Deliverer:
             exp += self._blinks.take(len(exp))
         spoken = np.ones(len(exp), np.float32) if self._idle else features[:, _SPEECH]
         pitch, yaw, roll = self._head[:, None] * spoken
-        return Motion.of(
-            exp=(exp * self._expression).reshape(-1, N_KEYPOINTS, 3),
-            pitch_deg=pitch * motion.pitch_deg,
-            yaw_deg=yaw * motion.yaw_deg,
-            roll_deg=roll * motion.roll_deg,
-            t=self._head.mean() * spoken[:, None] * motion.t,
+        return self._reach.on(
+            Motion.of(
+                exp=exp.reshape(-1, N_KEYPOINTS, 3),
+                pitch_deg=pitch * motion.pitch_deg,
+                yaw_deg=yaw * motion.yaw_deg,
+                roll_deg=roll * motion.roll_deg,
+                t=self._head.mean() * spoken[:, None] * motion.t,
+            )
         )
 
 
@@ -134,10 +133,14 @@ def _features(audio: Audio, progress: Progress) -> Floats:
     return np.concatenate([*parts, stream.finish()])
 
 
-def _face(portrait: Portrait, delivery: Delivery) -> FaceConditions:
-    mood = np.array(delivery.mood, np.float32).reshape(1, N_EMOTIONS)
-    mood[:, _NEUTRAL] += max(0.0, 1.0 - float(mood.sum()))
-    return face_conditions(portrait).with_emotion(mood)
+def _face(portrait: Portrait, delivery: Delivery, *, n_frames: int | None = None) -> FaceConditions:
+    """The face in its mood; without `n_frames` in that of the start."""
+    moods = np.array(delivery.moods if n_frames else (delivery.mood,), np.float32).reshape(-1, N_EMOTIONS)
+    moods[:, _NEUTRAL] += np.maximum(0.0, 1.0 - moods.sum(-1))
+    if len(moods) > 1 and n_frames:
+        place = np.linspace(0, len(moods) - 1, n_frames)
+        moods = np.stack([np.interp(place, np.arange(len(moods)), column) for column in moods.T], -1)
+    return face_conditions(portrait).with_emotion(moods.astype(np.float32))
 
 
 def _sampling(delivery: Delivery) -> SamplerOptions:

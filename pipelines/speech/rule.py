@@ -26,6 +26,7 @@ from pipelines.speech.features.phonetic import (
     PhoneticStream,
     Windowing,
 )
+from pipelines.speech.reach import FULL, Reach
 from pipelines.speech.visemes import CURVES, lips_to_expression
 
 Floats = NDArray[np.float32]
@@ -88,9 +89,16 @@ def rule_motion(
 class RuleStream:
     """The same motion while the sound arrives, in flat memory; how the sound is cut does not change it."""
 
-    def __init__(self, options: RuleOptions | None = None, *, windowing: Windowing = LIVE) -> None:
+    def __init__(
+        self, options: RuleOptions | None = None, *, windowing: Windowing = LIVE, reach: Reach = FULL
+    ) -> None:
+        """
+        Args:
+            reach: laid on the finished motion, besides the options.
+        """
         self.options = options or RuleOptions()
         self.look_ahead_s = windowing.look_ahead_s
+        self._reach = reach
         self._features = PhoneticStream(windowing)
         self._sway = _Sway(seed=self.options.seed, idle=self.options.idle)
         self._blinks = Blinks(self.options.seed)
@@ -115,7 +123,7 @@ class RuleStream:
         if self.options.blinks:
             exp = exp + self._blinks.take(len(exp))
         pose = {name: self._head * angle for name, angle in self._sway.take(speech, loudness).items()}
-        return Motion.of(exp=(exp * self._expression).reshape(-1, N_KEYPOINTS, 3), **pose)
+        return self._reach.on(Motion.of(exp=(exp * self._expression).reshape(-1, N_KEYPOINTS, 3), **pose))
 
 
 class _Sway:

@@ -18,6 +18,7 @@ from pipelines.motion.emotion import EMOTION_NAMES
 from pipelines.render.base import RendererName
 from pipelines.render.still import Area
 from pipelines.speech.choice import MAX_AMOUNT, MAX_SEED, SCOPES, Delivery, SpeechModel, choose_model
+from pipelines.speech.reach import AMOUNTS
 from pipelines.speech.speak import STAGES, SpeakReport
 
 BLOCK_S = 0.4
@@ -37,6 +38,11 @@ def add_commands(commands: Any) -> None:
     amount = f"0 to {MAX_AMOUNT:g} (default: 1)"
     parser.add_argument("--expression", type=float, default=rest.expression, metavar="X", help=f"lips, {amount}")
     parser.add_argument("--head", type=float, default=rest.head, metavar="X", help=f"head motion, {amount}")
+    for name, (label, _, _) in AMOUNTS.items():
+        parser.add_argument(f"--{name}", type=float, default=1.0, metavar="X", help=f"{label.lower()}, {amount}")
+    parser.add_argument(
+        "--gaze", type=float, default=rest.gaze, metavar="X", help="0 to 1: how far the eyes turn back to the camera"
+    )
     parser.add_argument("--no-blinks", action="store_true", help="the eyes stay open")
     parser.add_argument("--no-idle", action="store_true", help="the head is still in silence")
     model = choose_model()
@@ -60,6 +66,9 @@ def _add_sampling(parser: argparse.ArgumentParser, rest: Delivery) -> None:
     parser.add_argument("--guidance", type=float, default=rest.guidance, metavar="X", help="1 to 4 (default: 2)")
     moods = ", ".join(EMOTION_NAMES)
     parser.add_argument("--mood", action="append", default=[], metavar="NAME=X", help=f"share 0 to 1 of {moods}")
+    for moment in ("middle", "end"):
+        told = f"the same at the {moment}; mixed between, not for --stream"
+        parser.add_argument(f"--mood-{moment}", action="append", metavar="NAME=X", help=told)
 
 
 def read_mood(settings: Sequence[str]) -> tuple[float, ...]:
@@ -80,11 +89,16 @@ def _delivery(options: argparse.Namespace, model: SpeechModel) -> Delivery:
     sampling: dict[str, Any] = {}
     if model.samples:
         sampling = {"steps": options.steps, "guidance": options.guidance, "mood": read_mood(options.mood)}
+        for moment in ("mood_middle", "mood_end"):
+            if (settings := getattr(options, moment)) is not None:
+                sampling[moment] = read_mood(settings)
     return Delivery(
         seed=options.seed,
         scope=options.scope,
         expression=options.expression,
         head=options.head,
+        gaze=options.gaze,
+        **{name: getattr(options, name) for name in AMOUNTS},
         blinks=not options.no_blinks,
         idle=not options.no_idle,
         **sampling,

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from pipelines.errors import StudioError
 from pipelines.networks.motion_transformer import MotionTransformer
+from pipelines.speech.choice import STEPS
 from pipelines.speech.diffusion import DdimSampler, SamplerOptions, ddim_times
 from tests.networks.conftest import Oracle
 
@@ -63,3 +64,9 @@ def test_a_seed_repeats_and_another_differs(
 def test_options_are_checked(values: dict[str, float]) -> None:
     with pytest.raises(StudioError, match=f"`{next(iter(values))}`"):
         SamplerOptions(**values)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("steps", [*STEPS, 1, 7])
+def test_any_number_of_steps_gives_finite_weights(debug_transformer: MotionTransformer, steps: int) -> None:
+    plan = DdimSampler(debug_transformer, SamplerOptions(steps=steps))._plan
+    assert np.isfinite([[step.keep, step.noise, step.sigma] for step in plan]).all()

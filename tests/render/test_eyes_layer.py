@@ -20,8 +20,8 @@ from pipelines.render.mesh.sclera import lid_shadow
 from .mesh_case import drawn, edited, handle, largest_difference, render
 
 NAMES = ("astronaut", "mona_lisa")
-HARD_TO_SEE = {"admiral": 0.40, "mona_lisa": 0.25, "pearl_earring": 0.35}
-"""Opening of shut eyes as a share of rest that a detector still claims: behind a frame, and on turned paintings."""
+HARD_TO_SEE = {"pearl_earring": 0.22}
+"""Opening of shut eyes as a share of rest that a detector still claims on a painted head turned by 35 degrees."""
 SHIPPED = sorted(path.stem for path in PORTRAITS.glob("*.jpg"))
 
 
@@ -146,6 +146,16 @@ def test_a_detector_sees_the_lids_close_step_by_step(name: str) -> None:
     assert (np.diff(shares[:4], axis=0) < 0).all()
     assert (shares[1:4] < [[0.95], [0.75], [0.5]]).all()
     assert shares[4].max() <= HARD_TO_SEE.get(name, 0.15)
+
+
+@pytest.mark.parametrize("edit", [{"brow_raise": 1}, {"brow_raise": -1}, {"blink": 1}, {"emotion_surprise": 1}])
+def test_glasses_stay_where_they_sit_while_brows_and_lids_move(edit: dict[str, float]) -> None:
+    case, picture = handle("admiral"), render("admiral", 512, **edit)
+    for eye in case.features[0].eyes:
+        x0, y0, x1, y1 = eye.lid.frame.box
+        dark = eye.lid.frame.overlay[..., 4] > 0.95
+        change = np.abs(picture[y0:y1, x0:x1].astype(float) - case.image[y0:y1, x0:x1])[dark]
+        assert dark.sum() > 50 and change.mean() < 6 and np.quantile(change, 0.95) < 25
 
 
 def test_the_upper_lid_follows_the_gaze_and_a_shut_eye_stays_shut() -> None:

@@ -80,10 +80,12 @@ class EyeLayer:
             rigid = posed.rigid[eye.opening.ring, :2]
             gaze_deg = posed.gaze_deg[side]
             moved = max(np.abs(ring - eye.ring_px).max(), np.abs(rigid - eye.ring_px).max())
+            if eye.lid.frame is not None:
+                moved = max(moved, np.abs(posed.vertices[eye.lid.outline, :2] - posed.rigid[eye.lid.outline]).max())
             if moved < AT_REST_PX and not gaze_deg.any():
                 continue
             view = eye.opening.view(ring, rigid)
-            draw_lid(out, eye.lid, eye.opening, view, flow, posed.vertices)
+            draw_lid(out, eye.lid, eye.opening, view, flow, posed)
             _draw_ball(out, eye, view, ring, gaze_deg)
 
 

@@ -201,11 +201,11 @@ def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, look):
         ends: (u of the left corner, u of the right corner, +1 if the outer corner is the right one else -1).
         colour: (3,) of the lashes.
         look: (amount of line and lashes, half width of the line, length of the lashes, shade of the lid, height of
-            the open eye); lengths in source px.
+            the open eye, drop of the line below the margin in its half widths); lengths in source px.
     """
     x0, y0, x1, y1 = box
     u_first, u_step, scale = grid
-    amount, thickness, length, shade, height = look
+    amount, thickness, length, shade, height, drop = look
     middle, half = (ends[0] + ends[1]) / 2, max((ends[1] - ends[0]) / 2, 1e-3)
     spacing = 2.0 * half / 19.0
     hairs = _smooth((spacing * scale - 1.5) / 2.0)
@@ -222,7 +222,7 @@ def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, look):
             if gap < 0.0:
                 margin, gap = margin + 0.5 * gap, 0.0
             t = (v - margin) * _lean(curves[0], place, u_step)
-            if t < -1.1 * height or t > length + thickness + gap:
+            if t < -1.1 * height or t > length + (2.6 + drop) * thickness + gap:
                 continue
             outer = 0.5 + 0.5 * along * ends[2]
             taper = _smooth((1.12 - abs(along)) / 0.45)
@@ -232,16 +232,18 @@ def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, look):
                 light = 1.0 - shade * taper * (
                     np.exp(-((rise / 0.22) ** 2)) - 0.3 * np.exp(-(((rise - 0.5) / 0.2) ** 2))
                 )
-            taper *= 0.55 + 0.45 * _smooth(outer * 1.4)
-            from_line = (t - 0.5 * min(gap, thickness) - 0.3 * thickness) / thickness
-            line = np.exp(-1.6 * from_line * from_line) if from_line < 0.0 else np.exp(-0.9 * from_line * from_line)
+            # the lids go on touching beyond the outer corner; at the inner one there are no lashes
+            ending = min(_smooth((1.14 - outer) / 0.26), _smooth((outer + 0.05) / 0.3))
+            wide = thickness * (0.65 + 0.5 * _smooth(outer * 1.3))
+            from_line = (t - 0.5 * min(gap, wide) - drop * wide) / wide
+            line = np.exp(-1.4 * from_line * from_line) if from_line < 0.0 else np.exp(-0.7 * from_line * from_line)
             fringe = 0.0
             if t > 0.0 and outer > 0.12:
                 reach = length * (0.45 + 0.55 * _smooth(1.5 * outer)) + 1e-3
                 phase = (u - 0.55 * along * t) / spacing
                 stripe = 0.5 + 0.5 * np.cos(6.2831853 * (phase + 0.21 * np.sin(2.4 * phase)))
-                fringe = 0.6 * (1.0 - _smooth(t / reach)) * (0.5 + hairs * (stripe - 0.5))
-            alpha = amount * taper * max(line, fringe)
+                fringe = 0.7 * (1.0 - _smooth(t / reach)) * (0.5 + hairs * (stripe - 0.5))
+            alpha = amount * ending * max(line, fringe)
             for c in range(3):
                 value = np.float32(out[y, x, c]) * light
                 out[y, x, c] = _byte(value + (min(value, colour[c]) - value) * alpha)

@@ -18,6 +18,7 @@ from pipelines.render.mesh.fill import push_pull
 from pipelines.render.mesh.geometry import smoothstep
 from pipelines.render.mesh.layer_kernels import add_through_flow, draw_lid_edge
 from pipelines.render.mesh.opening import Opening, View, box_around
+from pipelines.render.mesh.posed import PosedMesh
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -32,13 +33,23 @@ FOLD_KEPT = 0.25
 FRAME_REACH, FRAME_DARK, FRAME_COLUMNS = 1.6, 0.26, 0.72
 """The frame of glasses: how far above the rows of the lid it is looked for, in their distance; how dark it is against
 the skin; the share of the eye's width it crosses."""
-FRAMED = 0.14
-"""Closed share over which the frame comes loose from the lid."""
-CLEANED, LINED = (0.02, 0.42), (0.12, 0.62)
+FRAME_ENDS, FRAME_FADE = (0.5, 0.7, 0.88), 0.16
+"""Eye widths from the middle of the eye from which a frame keeps its surroundings, stays in the skin, and is no longer
+drawn over it; each over the second number."""
+FRAME_INLAY = 0.16
+"""Eye widths that ornaments on a frame may measure."""
+FRAMED, FRAME_SLID = 0.14, 0.1
+"""Closed share, and way of the skin around the eye in eye widths, over which the frame comes loose from the skin."""
+REDRAWN, TAKEN_OUT = (0.0, 0.5), (0.25, 1.0)
+"""Shares of that over which the frame is drawn in its place, and taken out of the skin: never half of both."""
+CLEANED, LINED = (0.02, 0.42), (0.02, 0.5)
 """Closed shares of an eye over which the stretched skin is replaced, and over which the lash line is drawn."""
 LASH_LENGTH = 0.11
 """Eye widths that lashes hang over the lower lid of a closed eye."""
-LID_SHADE = 0.10
+LINE_WIDTH, LINE_DROP = 0.06, 0.9
+"""Half width of the line of a closed eye in eye widths, and how far below the margin it lies in its own widths: lashes
+hang over the lower lid."""
+LID_SHADE = 0.14
 """How much darker a lowered lid is at its margin."""
 
 
@@ -114,15 +125,8 @@ def build_lid(image: NDArray[np.uint8], landmarks: NDArray[np.float64], opening:
     whole = np.concatenate([wing, covered, [inner], lower + 0.25 * (lower - middle)])
     soft = cv2.GaussianBlur(_polygon(whole, box).astype(np.float32), (0, 0), max(0.8, 0.05 * width))
     weight = smoothstep(1.35 * soft)[..., None]
-    frame = None
-    if front.any():
-        wider = cv2.GaussianBlur(cv2.dilate(front, np.ones((5, 5), np.uint8)), (0, 0), 0.8)
-        share = smoothstep(1.6 * wider)[..., None]
-        frame = Frame(
-            box=(x0, y0, x1, y1),
-            removal=np.concatenate([(clean - photo) * share, share], 2).astype(np.float32),
-            overlay=np.concatenate([0 * weight, photo * front[..., None], front[..., None]], 2).astype(np.float32),
-        )
+    frame = _loose_frame(photo, clean, front, along, box=box, width=width) if front.any() else None
+    if frame is not None:
         photo = photo + frame.removal[..., :3]
     under = both_sides(LID_ROWS_BELOW_RIGHT[0][0])[side]
     calm = _polygon(np.concatenate([lower + 0.25 * (lower - middle), landmarks[under, :2]]), box) > 0
@@ -143,28 +147,40 @@ def draw_lid(
     opening: Opening,
     view: View,
     flow: tuple[Floats, Floats],
-    vertices: NDArray,
+    posed: PosedMesh,
 ) -> None:
-    """Clean the stretched skin and add the lash line, as far as the lid is closed."""
+    """Clean the stretched skin and add the lash line, as far as the lid is closed; keep glasses in place."""
     closed = 1.0 - view.mean_gap / max(opening.mean_gap, 0.03 * opening.width)
-    cleaning = float(smoothstep((closed - CLEANED[0]) / np.ptp(CLEANED)))
-    framed = float(smoothstep(closed / FRAMED)) if lid.frame is not None else 0.0
-    if cleaning <= 0.0 and framed <= 0.0:
+    cleaning = _over(closed, CLEANED)
+    loose = _loose(lid, opening, posed, closed=closed)
+    if cleaning <= 0.0 and loose <= 0.0:
         return
-    pad = max(0.1, LASH_LENGTH) * opening.width * view.scale
-    box = box_around(vertices[lid.outline, :2], pad, out.shape[:2])
+    pad = (LASH_LENGTH + (2.6 + LINE_DROP) * LINE_WIDTH) * opening.width * view.scale
+    box = box_around(posed.vertices[lid.outline, :2], pad, out.shape[:2])
     fixed_from_uv = np.concatenate([opening.axes.T, (opening.origin - np.array(lid.origin))[:, None]], 1)
     fixed_from_out = fixed_from_uv[:, :2] @ view.uv_from_out
     fixed_from_out[:, 2] += fixed_from_uv[:, 2]
     whole = _box_of(fixed_from_out, lid.frame.box, out.shape[:2]) if lid.frame is not None else box
     if lid.frame is not None:
         nothing = np.zeros((1, 1, 5), np.float32)
-        add_through_flow(out, whole, *flow, lid.origin, lid.frame.removal, nothing, fixed_from_out, framed)
+        add_through_flow(
+            out, whole, *flow, lid.origin, lid.frame.removal, nothing, fixed_from_out, _over(loose, TAKEN_OUT)
+        )
     add_through_flow(out, box, *flow, lid.origin, lid.correction, lid.grain, fixed_from_out, cleaning)
     _draw_edge(out, lid, opening, view, box, closed=closed, cleaning=cleaning)
     if lid.frame is not None:
         nothing = np.zeros((1, 1, 4), np.float32)
-        add_through_flow(out, whole, *flow, lid.origin, nothing, lid.frame.overlay, fixed_from_out, framed)
+        add_through_flow(
+            out, whole, *flow, lid.origin, nothing, lid.frame.overlay, fixed_from_out, _over(loose, REDRAWN)
+        )
+
+
+def _loose(lid: Lid, opening: Opening, posed: PosedMesh, *, closed: float) -> float:
+    """0, or how far the frame has come loose from the skin, which a closing lid or a brow moves under it."""
+    if lid.frame is None:
+        return 0.0
+    slid = float(np.abs(posed.vertices[lid.outline, :2] - posed.rigid[lid.outline]).max()) / opening.width
+    return max(closed / FRAMED, slid / FRAME_SLID, 0.0)
 
 
 def _box_of(
@@ -196,13 +212,18 @@ def _draw_edge(
         ends,
         lid.lash_colour,
         (
-            0.9 * float(smoothstep((closed - LINED[0]) / np.ptp(LINED))),
-            max(0.03 * opening.width, 0.55 / view.scale),
+            0.9 * _over(closed, LINED),
+            max(LINE_WIDTH * opening.width, 0.55 / view.scale),
             LASH_LENGTH * opening.width,
             LID_SHADE * cleaning,
             max(opening.mean_gap, 0.1 * opening.width),
+            LINE_DROP * max(closed, 0.0),
         ),
     )
+
+
+def _over(value: float, span: tuple[float, float]) -> float:
+    return float(smoothstep((value - span[0]) / (span[1] - span[0])))
 
 
 def _polygon(points: NDArray, box: tuple[int, int, int, int]) -> NDArray[np.uint8]:
@@ -253,6 +274,27 @@ def _frame(photo: Floats, zone: NDArray[np.uint8], lid: NDArray[np.bool_], betwe
         return np.zeros(grey.shape, np.float32)
     dark = smoothstep((FRAME_DARK + 0.25 - share) / 0.15) * zone
     return np.asarray(cv2.GaussianBlur(dark.astype(np.float32), (0, 0), 0.7), np.float32)
+
+
+def _loose_frame(
+    photo: Floats, clean: Floats, dark: Floats, along: Floats, *, box: tuple[int, int, int, int], width: float
+) -> Frame:
+    """The frame of which (h, w) `dark` is the alpha of the dark part; `along` is the distance from the middle of the
+    eye in eye widths."""
+    side = int(FRAME_INLAY * width) | 1
+    whole = cv2.morphologyEx(dark, cv2.MORPH_CLOSE, np.ones((side, side), np.uint8))
+    wider = cv2.GaussianBlur(cv2.dilate(whole, np.ones((5, 5), np.uint8)), (0, 0), 0.8)
+    share = smoothstep(1.6 * wider)
+    # beyond the corners no skin is known to put beside the frame: what surrounds it stays with it, then all of it
+    # becomes one with the skin of the temple again
+    surrounded, kept, bound = (smoothstep((along - start) / FRAME_FADE) for start in FRAME_ENDS)
+    alpha = (np.maximum(dark, share * surrounded) * (1.0 - bound))[..., None]
+    share = (share * (1.0 - kept))[..., None]
+    return Frame(
+        box=box,
+        removal=np.concatenate([(clean - photo) * share, share], 2).astype(np.float32),
+        overlay=np.concatenate([0 * alpha, photo * alpha, alpha], 2).astype(np.float32),
+    )
 
 
 def _grain(photo: Floats, calm: NDArray[np.bool_]) -> Floats:

@@ -74,6 +74,14 @@ class History:
         steps = (*kept, Step(label, document, added, joins))
         return History(_trimmed(steps), 0).to_last()
 
+    def amend(self, document: Document) -> History:
+        """Another document in the place of the one at hand: for what is no step of its own, such as the playhead."""
+        if document == self.document:
+            return self
+        steps = list(self.steps)
+        steps[self.position] = replace(steps[self.position], document=document)
+        return replace(self, steps=tuple(steps))
+
     def undo(self) -> History:
         """One step back; at the first step nothing happens."""
         return replace(self, position=max(0, self.position - 1))

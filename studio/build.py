@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from studio.clip_routes import clip_routes
+from studio.document_routes import document_routes
 from studio.events import Wiring
 from studio.live import live_routes, server_function
 from studio.page import page_data
@@ -76,7 +77,7 @@ def launch_options(services: Services) -> dict[str, Any]:
     return {
         "theme": studio_theme(),
         "head": page_head(),
-        "app_kwargs": {"routes": [*live_routes(services), *clip_routes(services)]},
+        "app_kwargs": {"routes": [*live_routes(services), *clip_routes(services), *document_routes(services)]},
         # with server-side rendering Gradio's proxy drops WebSockets
         "ssr_mode": False,
         "run_history": False,

@@ -8,6 +8,8 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from studio.document import document_state
+from studio.document_ops import apply_op
 from studio.film import FilmOrder, start_film
 from studio.http import NO_STORE, Refused, answering, own_session, read_entry
 from studio.live import ROUTES
@@ -39,23 +41,28 @@ class ClipRoutes:
 
     async def read_clip(self, request: Request) -> Response:
         """GET: waveform and curves of the clip; 204 when there is none."""
-        clip = own_session(self._services, request).clip
+        session = own_session(self._services, request)
+        clip = session.clip
         if clip is None:
             return Response(status_code=NOTHING)
-        drawing = await asyncio.get_running_loop().run_in_executor(self._services.pool, clip.drawing)
+        work = lambda: clip.drawing(session.clips.sound(clip))  # noqa: E731
+        drawing = await asyncio.get_running_loop().run_in_executor(self._services.pool, work)
         return JSONResponse(drawing, headers=NO_STORE)
 
     async def drop_clip(self, request: Request) -> Response:
         """DELETE: the photo stands still again."""
-        own_session(self._services, request).set_clip(None)
-        return JSONResponse({"clip": None})
+        session = own_session(self._services, request)
+        session.change(lambda history: apply_op(history, "drop_clip", {}))
+        return JSONResponse(document_state(session), headers=NO_STORE)
 
     async def sound(self, request: Request) -> Response:
         """GET: the sound of the clip, in parts as a player asks for them."""
-        clip = own_session(self._services, request).clip
-        if clip is None or clip.sound is None or not clip.sound.is_file():
+        session = own_session(self._services, request)
+        clip = session.clip
+        if clip is None or clip.media is None:
             raise Refused("There is no sound to play; choose a voice in the Speech panel.", status=404)
-        return FileResponse(clip.sound, media_type="audio/wav", headers=NO_STORE)
+        sound = await asyncio.to_thread(session.clips.sound, clip)
+        return FileResponse(str(sound), media_type="audio/wav", headers=NO_STORE)
 
     async def read_job(self, request: Request) -> Response:
         """GET: how far the newest long work is, and what it made; 204 when there was none."""
@@ -63,8 +70,8 @@ class ClipRoutes:
         if session.job is None:
             return Response(status_code=NOTHING)
         record = session.job.record()
-        if record["state"] == "done" and session.clip is not None:
-            record["clip"] = session.clip.record()
+        if record["state"] == "done":
+            record["document"] = document_state(session)
         return JSONResponse(record, headers=NO_STORE)
 
     async def stop_job(self, request: Request) -> Response:

@@ -1,29 +1,40 @@
-"""What a visitor has made: the open portrait's name and the edit on it. Pure data."""
+"""The visitor's work as the page sees it, and the names of its files."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+import hashlib
+from typing import TYPE_CHECKING, Any
 
-from pipelines.motion.edit import Edit
+from pipelines.project import Document
+from pipelines.project_render import duration_s
+
+if TYPE_CHECKING:
+    from studio.session import Session
 
 
-@dataclass(frozen=True)
-class Document:
-    """The newest state of one visitor's work; the page keeps the steps between."""
+def file_name(document: Document, what: str, *, suffix: str) -> str:
+    """Name of a download, made of our own words only, such as "ditto-mona_lisa-face.png"."""
+    return f"ditto-{document.portrait.example or 'portrait'}-{what}{suffix}"
 
-    name: str = ""
-    """Shown to the visitor; never a file name."""
-    example: str | None = None
-    """Key of the example portrait, None for an own photo."""
-    edit: Edit = field(default_factory=Edit)
 
-    def with_edit(self, edit: Edit) -> Document:
-        return replace(self, edit=edit)
-
-    def with_portrait(self, name: str, *, example: str | None = None) -> Document:
-        """The same values on another face; a painted mask belongs to the old face and goes with it."""
-        return Document(name=name, example=example, edit=self.edit.with_mask(None))
-
-    def file_name(self, what: str, *, suffix: str) -> str:
-        """Name of a download, made of our own words only, such as "ditto-mona_lisa-face.png"."""
-        return f"ditto-{self.example or 'portrait'}-{what}{suffix}"
+def document_state(session: Session) -> dict[str, Any]:
+    """JSON values of the work at hand and of the steps that led to it; times in seconds, values in slot units."""
+    with session.lock:
+        history, revision = session.history, session.revision
+    document = history.document
+    clip = session.clips.of(document)
+    mask = document.edit.mask
+    return {
+        "revision": revision,
+        "edit": document.edit.values(),
+        "mask": mask is not None,
+        "mask_key": None if mask is None else hashlib.sha256(mask).hexdigest()[:16],
+        "clip": None if clip is None else clip.record(),
+        "duration_s": duration_s(document),
+        "fps": document.track.fps,
+        "layers": [layer.to_dict() for layer in document.layers],
+        "playhead": vars(document.playhead),
+        "history": {"labels": history.labels, "position": history.position},
+        "name": document.portrait.name,
+        "saved_at": session.saved_at,
+    }

@@ -13,6 +13,7 @@ from pipelines.motion.edit import Edit
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area, Background, render_still
+from studio.document import file_name
 from studio.session import Session
 
 Format = Literal["png", "jpg", "webp"]
@@ -72,14 +73,14 @@ def write_picture(session: Session, order: PictureOrder, *, renderer: Renderer) 
         StudioError: no portrait is open.
     """
     portrait, document = _open_portrait(session), session.document
-    name = document.file_name("face" if order.area == "crop" else "photo", suffix=f".{order.format}")
+    name = file_name(document, "face" if order.area == "crop" else "photo", suffix=f".{order.format}")
     return write_atomic(session.folder / name, export_picture(portrait, document.edit, order, renderer=renderer))
 
 
 def write_edit(session: Session) -> Path:
     """The visitor's edit file in the session's folder."""
     document = session.document
-    return write_atomic(session.folder / document.file_name("edit", suffix=".json"), document.edit.to_json().encode())
+    return write_atomic(session.folder / file_name(document, "edit", suffix=".json"), document.edit.to_json().encode())
 
 
 def read_edit_file(path: str) -> Edit:
@@ -102,7 +103,7 @@ def write_atlas(session: Session, *, renderer: Renderer, progress: Progress) -> 
     """
     sheet = render_atlas(_open_portrait(session), renderer, progress=progress)
     return write_atomic(
-        session.folder / session.document.file_name("dimensions", suffix=".png"), encode_picture(sheet, ".png")
+        session.folder / file_name(session.document, "dimensions", suffix=".png"), encode_picture(sheet, ".png")
     )
 
 

@@ -6,8 +6,8 @@ import json
 import math
 import struct
 import time
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,7 +15,9 @@ from numpy.typing import NDArray
 
 from pipelines.motion.controls import N_SLOTS, SLOT_DEFAULT
 from pipelines.motion.edit import Edit, resolve_edit
+from pipelines.motion.layers import Layer
 from pipelines.motion.space import Motion
+from pipelines.motion.stack import Stack
 from pipelines.portrait.mask import decode_mask, keep_outside, soften_mask
 from pipelines.portrait.paste import Paster
 from pipelines.portrait.types import CROP_SIZE, Portrait
@@ -26,8 +28,9 @@ PREVIEW_SIDE = 1280
 """Longest side of the full-photo view in pixels."""
 MESSAGE_BYTES = 4 + 4 * N_SLOTS
 """A live message: u32 sequence number, then the float32 vector, little endian. One more float32 is the frame of the
-base track under the edit; left out or NaN is the photo itself."""
-MESSAGE_LENGTHS = (MESSAGE_BYTES, MESSAGE_BYTES + 4)
+time line; left out or NaN is the photo itself at time 0. One more is the layer whose values at that frame the vector
+holds; left out or NaN the vector is the edit below all layers."""
+MESSAGE_LENGTHS = (MESSAGE_BYTES, MESSAGE_BYTES + 4, MESSAGE_BYTES + 8)
 
 
 def encode_jpeg(rgb: Frame, *, bgr: Frame | None = None) -> bytes:
@@ -36,11 +39,22 @@ def encode_jpeg(rgb: Frame, *, bgr: Frame | None = None) -> bytes:
     return cv2.imencode(".jpg", swapped, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1].tobytes()
 
 
-def unpack_message(message: bytes) -> tuple[int, NDArray[np.float32], float | None]:
-    """(sequence number, (N_SLOTS,) vector, frame or None) of a live message whose length is allowed."""
+class LiveMessage(NamedTuple):
+    """What the page asks for."""
+
+    seq: int
+    vector: NDArray[np.float32]
+    """(N_SLOTS,)."""
+    frame: float | None
+    layer: float | None
+
+
+def unpack_message(message: bytes) -> LiveMessage:
+    """The parts of a live message whose length is allowed; numbers may be anything but NaN."""
     seq, vector = struct.unpack_from("<I", message)[0], np.frombuffer(message, "<f4", N_SLOTS, 4)
-    frame = struct.unpack_from("<f", message, MESSAGE_BYTES)[0] if len(message) > MESSAGE_BYTES else math.nan
-    return seq, vector, None if math.isnan(frame) else frame
+    more = np.frombuffer(message, "<f4", offset=MESSAGE_BYTES)
+    frame, layer = (float(more[i]) if len(more) > i and not math.isnan(more[i]) else None for i in range(2))
+    return LiveMessage(seq, vector, frame, layer)
 
 
 def pack_frame(seq: int, header: dict[str, Any], jpeg: bytes) -> bytes:
@@ -79,6 +93,8 @@ class Drawing:
     """The newest full-photo frame."""
     _soft: tuple[tuple[bytes, float], NDArray[np.uint8]] | None = None
     """The softened mask with what it was made from."""
+    _stack: Stack = field(default_factory=Stack)
+    """The layers of the newest frame, made ready."""
 
     @classmethod
     def of(cls, portrait: Portrait, renderer: Renderer) -> Drawing:
@@ -95,16 +111,30 @@ class Drawing:
             pasted=paster.photo.copy(),
         )
 
-    def draw(self, edit: Edit, *, view: str, base: Motion | None = None) -> tuple[dict[str, Any], bytes]:
+    def draw(
+        self,
+        edit: Edit,
+        *,
+        view: str,
+        base: Motion | None = None,
+        layers: tuple[Layer, ...] = (),
+        seconds: float = 0.0,
+    ) -> tuple[dict[str, Any], bytes]:
         """(header, JPEG) of one edit.
 
         Header: `ms` of rendering, number of `edited` slots, `limits` {slot: [asked, given]}, `size` [width, height].
 
         Args:
             base: one frame of motion under the edit; None is the photo as it is.
+            layers: what acts over the edit at `seconds`.
         """
         start = time.perf_counter()
-        resolved = resolve_edit(self.portrait, self.portrait.motion if base is None else base, edit)
+        below = self.portrait.motion if base is None else base
+        stack = self._stack_of(edit, layers) if layers else None
+        if stack is None or not stack.active:
+            resolved = resolve_edit(self.portrait, below, edit)
+        else:
+            resolved = stack.resolve(self.portrait, below, seconds)
         face = self.renderer.render(self.handle, resolved.motion, out=self.face)
         if edit.mask is not None and edit.value("mask_enabled"):
             # outside the mask the base goes on moving; only the edit stops there
@@ -114,11 +144,16 @@ class Drawing:
         ms = 1e3 * (time.perf_counter() - start)
         header = {
             "ms": round(ms, 2),
-            "edited": int(np.count_nonzero(edit.vector != SLOT_DEFAULT)),
+            "edited": int(np.count_nonzero(resolved.asked != SLOT_DEFAULT)),
             "limits": {key: [round(v, 5) for v in pair] for key, pair in resolved.limits().items()},
             "size": [picture.shape[1], picture.shape[0]],
         }
         return header, encode_jpeg(picture, bgr=self.bgr if view == "crop" else None)
+
+    def _stack_of(self, edit: Edit, layers: tuple[Layer, ...]) -> Stack:
+        same = self._stack.layers is layers
+        self._stack = self._stack.with_edit(edit) if same else Stack(edit, layers)
+        return self._stack
 
     def source(self, *, view: str, base: Motion | None = None) -> bytes:
         """JPEG of the unedited picture, pixel for pixel what a zero edit draws.

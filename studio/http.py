@@ -90,6 +90,21 @@ async def read_body(request: Request, *, limit: int) -> bytes:
     return bytes(body)
 
 
+async def read_object(request: Request, *, limit: int) -> dict[str, Any]:
+    """A JSON object of at most `limit` bytes.
+
+    Raises:
+        Refused: too large, or no object.
+    """
+    try:
+        value = json.loads(await read_body(request, limit=limit))
+    except (ValueError, RecursionError) as error:
+        raise Refused("The body should be JSON but is not; reload the page.", status=400) from error
+    if not isinstance(value, dict):
+        raise Refused(f"The body should be an object but is {type(value).__name__}; reload the page.", status=400)
+    return value
+
+
 async def read_entry(request: Request, name: str) -> Any:
     """One entry of a small JSON object; None where there is none."""
     try:

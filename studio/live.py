@@ -18,8 +18,13 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pipelines.errors import StudioError
+from pipelines.history import History
 from pipelines.motion.edit import MAX_MASK_BYTES, Edit
-from studio.frames import MESSAGE_LENGTHS, pack_frame, unpack_message
+from pipelines.motion.layers import Layer
+from pipelines.project import Document
+from studio.document import document_state
+from studio.document_ops import MAX_LABEL
+from studio.frames import MESSAGE_LENGTHS, LiveMessage, pack_frame, unpack_message
 from studio.http import (
     CLOSE_NO_SESSION,
     NO_SESSION,
@@ -30,6 +35,7 @@ from studio.http import (
     read_body,
     read_entry,
 )
+from studio.layer_values import changed_values, with_values
 from studio.newest import NewestWins
 from studio.services import Services
 from studio.session import VIEWS, Session
@@ -40,6 +46,8 @@ log = logging.getLogger(__name__)
 ROUTES = {
     "live": "/studio/live",
     "frame": "/studio/frame",
+    "document": "/studio/document",
+    "project": "/studio/project",
     "view": "/studio/view",
     "mask": "/studio/mask",
     "clip": "/studio/clip",
@@ -156,31 +164,38 @@ class LiveRoutes:
             Refused: the vector holds a number that is not finite.
             StudioError: no portrait is open.
         """
-        seq, vector, frame = unpack_message(message)
+        asked = unpack_message(message)
         try:
-            edit = Edit.from_vector(vector, mask=session.document.edit.mask)
-            if frame is not None and math.isinf(frame):
-                raise StudioError(f"`frame` should be a finite number but is {frame}; reload the page.")
+            Edit.from_vector(asked.vector)
+            for name, number in (("frame", asked.frame), ("layer", asked.layer)):
+                if number is not None and math.isinf(number):
+                    raise StudioError(f"`{name}` should be a finite number but is {number}; reload the page.")
         except StudioError as error:
             raise Refused(str(error), status=400) from error
         if session.newest is None:
-            session.newest = NewestWins(lambda request: self._render(session, *request))
+            session.newest = NewestWins(lambda request: self._render(session, request))
         try:
-            return await session.newest.ask((seq, edit, frame))
+            return await session.newest.ask(asked)
         except (StudioError, asyncio.CancelledError):
             raise
         except Exception as error:
             log.exception("a live frame failed")
             raise StudioError(GENERIC) from error
 
-    async def _render(self, session: Session, seq: int, edit: Edit, frame: float | None) -> bytes:
-        # the mask may have been painted while this request waited
-        edit = edit.with_mask(session.document.edit.mask)
-        session.document = session.document.with_edit(edit)
+    async def _render(self, session: Session, asked: LiveMessage) -> bytes:
         loop = asyncio.get_running_loop()
-        work = lambda: self._services.draw(session, edit, frame=frame)  # noqa: E731
+        work = lambda: self._draw_asked(session, asked)  # noqa: E731
         header, jpeg = await loop.run_in_executor(self._services.pool, work)
-        return pack_frame(seq, header, jpeg)
+        return pack_frame(asked.seq, header, jpeg)
+
+    def _draw_asked(self, session: Session, asked: LiveMessage) -> tuple[dict[str, Any], bytes]:
+        document = session.document
+        if asked.layer is None:
+            # the mask may have been painted while this request waited
+            edit = Edit.from_vector(asked.vector, mask=document.edit.mask)
+            return self._services.draw(session, edit, frame=asked.frame)
+        layers = dragged_layers(document, asked)
+        return self._services.draw(session, document.edit, frame=asked.frame, layers=layers)
 
     # ---- what the live loop shows ----
     async def view(self, request: Request) -> Response:
@@ -223,20 +238,40 @@ class LiveRoutes:
         return Response(mask, media_type="image/png", headers=NO_STORE) if mask else Response(status_code=204)
 
     async def write_mask(self, request: Request) -> Response:
-        """POST: PNG of an 8-bit grey picture of the crop; white changes, black keeps."""
+        """POST: PNG of an 8-bit grey picture of the crop; white changes, black keeps. A step of the history."""
         from pipelines.portrait.mask import decode_mask
 
         session = own_session(self._services, request)
         mask = await read_body(request, limit=MAX_MASK_BYTES)
         decode_mask(mask)
-        session.document = session.document.with_edit(session.document.edit.with_mask(mask))
-        return JSONResponse({"mask": True})
+        return self._keep_mask(session, mask, request)
 
     async def drop_mask(self, request: Request) -> Response:
         """DELETE: no mask any more."""
         session = own_session(self._services, request)
-        session.document = session.document.with_edit(session.document.edit.with_mask(None))
-        return JSONResponse({"mask": False})
+        return self._keep_mask(session, None, request)
+
+    def _keep_mask(self, session: Session, mask: bytes | None, request: Request) -> Response:
+        """The mask is used as soon as there is one; `label` and `joins` as those of an operation."""
+        label, joins = (request.query_params.get(name, "")[:MAX_LABEL] for name in ("label", "joins"))
+
+        def work(history: History) -> History:
+            values = {**history.document.edit.values(), "mask_enabled": float(mask is not None)}
+            document = history.document.with_edit(Edit.of(values, mask=mask))
+            return history.push(document, label=label or "Paint the mask", joins=joins or None)
+
+        session.change(work)
+        return JSONResponse(document_state(session), headers=NO_STORE)
+
+
+def dragged_layers(document: Document, asked: LiveMessage) -> tuple[Layer, ...]:
+    """The layers with the values of the one being dragged; as they are if it has gone meanwhile."""
+    index = int(asked.layer or 0)
+    if not 0 <= index < len(document.layers):
+        return document.layers
+    layer, time_s = document.layers[index], max(asked.frame or 0.0, 0.0) / document.track.fps
+    changed = with_values(layer, time_s, changed_values(layer, time_s, asked.vector))
+    return document.replace_layer(index, changed).layers
 
 
 class Mailbox:

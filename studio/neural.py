@@ -21,6 +21,7 @@ from pipelines.render.choice import STILLS, look
 from pipelines.render.neural import MAX_EYE_RATIO, Cancelled, NeuralRenderer, NeuralSettings, Progress
 from pipelines.render.neural_choice import NeuralChoice, choose_neural
 from pipelines.render.trt.apart import build_apart
+from studio.document import file_name
 from studio.export import PictureOrder, export_picture
 from studio.session import Session
 from studio.wording import NO_PORTRAIT
@@ -69,7 +70,7 @@ class NeuralDesk:
             raise StudioError(NO_PORTRAIT)
         watch = _watch(session, progress)
         renderer = self._renderer(watch).with_settings((switches or Switches()).settings(portrait, document.edit))
-        name = document.file_name(f"neural-{'face' if order.area == 'crop' else 'photo'}", suffix=f".{order.format}")
+        name = file_name(document, f"neural-{'face' if order.area == 'crop' else 'photo'}", suffix=f".{order.format}")
         picture = export_picture(portrait, document.edit, order, renderer=_Reporting(renderer, watch))
         return write_atomic(session.folder / name, picture)
 

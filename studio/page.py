@@ -22,6 +22,7 @@ from pipelines.portrait.crop import invert, scale_of, transform
 from pipelines.portrait.register import keypoints_in_crop
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.choice import VARIABLE, Choice
+from studio.document import document_state
 from studio.examples import EXAMPLES
 from studio.live import ROUTES
 from studio.session import Session
@@ -194,8 +195,7 @@ def stage_value(
         "portrait": None if session.portrait is None else portrait_data(session.portrait, session=session),
         "edit": None if edit is None else edit.values(),
         "label": label,
-        "mask": session.document.edit.mask is not None,
-        "clip": None if session.clip is None else session.clip.record(),
+        "document": document_state(session),
         "job": None if session.job is None else session.job.record(),
     }
     if renderer is not None:
@@ -212,9 +212,9 @@ def portrait_data(portrait: Portrait, *, session: Session) -> dict[str, Any]:
     face = portrait.faces[portrait.face_index]
     motion = portrait.motion
     return {
-        "key": session.document.example or portrait.key,
-        "id": f"{session.document.example or 'own'}:{portrait.key}",
-        "name": session.document.name,
+        "key": session.document.portrait.example or portrait.key,
+        "id": f"{session.document.portrait.example or 'own'}:{portrait.key}",
+        "name": session.document.portrait.name,
         "size": [width, height],
         "face_px": round(max(face.right - face.left, face.bottom - face.top)),
         "faces": [

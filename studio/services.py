@@ -10,7 +10,11 @@ from typing import Any
 
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
+from pipelines.motion.keyframes import MAX_SECONDS
+from pipelines.motion.layers import Layer
 from pipelines.portrait.types import Portrait
+from pipelines.project import Document, PortraitRef
+from pipelines.project_render import open_portrait
 from pipelines.render.base import Renderer
 from pipelines.render.choice import Choice, choose, fall_back
 from studio.examples import FIRST, ExampleShelf
@@ -140,25 +144,67 @@ class Services:
 
         return register(portrait.photo, face_index=face_index)
 
-    def draw(self, session: Session, edit: Edit, *, frame: float | None = None) -> tuple[dict[str, Any], bytes]:
+    def draw(
+        self,
+        session: Session,
+        edit: Edit,
+        *,
+        frame: float | None = None,
+        layers: tuple[Layer, ...] | None = None,
+    ) -> tuple[dict[str, Any], bytes]:
         """Header and JPEG of one live frame; see `Drawing.draw`.
 
         Args:
-            frame: index into the visitor's base track; without a track, or None, it is the photo that is edited.
-                The header then tells `clip` and `frame`, held inside the track.
+            frame: index on the visitor's time line; without a track and layers, or None, it is the photo at time 0
+                that is edited. Otherwise the header tells `clip`, if there is a track, and `frame`, held inside it.
+            layers: what acts over the edit; None takes the document's.
 
         Raises:
             StudioError: no portrait is open.
         """
-        clip = session.clip
+        document = session.document
+        clip = session.clips.of(document)
+        layers = document.layers if layers is None else layers
         with session.drawing_lock:
             drawing = self._drawing(session)
-            if clip is None or frame is None:
-                return drawing.draw(edit, view=session.view)
-            index = min(max(frame, 0.0), len(clip.track) - 1.0)
-            base = clip.track.at(drawing.portrait, index)
-            header, jpeg = drawing.draw(edit, view=session.view, base=base)
-            return {**header, "clip": clip.key, "frame": index}, jpeg
+            if frame is None or (clip is None and not layers):
+                return drawing.draw(edit, view=session.view, layers=layers)
+            last = MAX_SECONDS * document.track.fps if clip is None else len(clip.track) - 1.0
+            index = min(max(frame, 0.0), last)
+            base = None if clip is None else clip.track.at(drawing.portrait, index)
+            seconds = index / document.track.fps
+            header, jpeg = drawing.draw(edit, view=session.view, base=base, layers=layers, seconds=seconds)
+            return {**header, "clip": None if clip is None else clip.key, "frame": index}, jpeg
+
+    def follow_portrait(self, session: Session) -> bool:
+        """Open the face that the document names, which undo may have changed; whether it is another one now.
+
+        Raises:
+            StudioError: the photo cannot be read any more.
+        """
+        with session.lock:
+            ref = session.document.portrait
+            if session.portraits and session.portraits[0][0] is ref:
+                return False
+            known = next((portrait for other, portrait in session.portraits if other is ref), None)
+            portrait = known or self.portrait_of(ref)
+            if portrait is None:
+                return False
+            session.show_portrait(portrait, ref)
+        self.draw_ahead(session)
+        return True
+
+    def portrait_of(self, ref: PortraitRef) -> Portrait | None:
+        """The registered face that a document names; None where it names none.
+
+        Raises:
+            StudioError: the photo cannot be read, has no such face, or the example is not here.
+        """
+        if ref.photo is None and ref.example is None:
+            return None
+        if ref.photo is None and ref.face_index == 0:
+            return self.examples.portrait(str(ref.example))
+        return open_portrait(Document(portrait=ref))
 
     def source_jpeg(self, session: Session, *, view: str, frame: float | None = None) -> bytes:
         """JPEG of the unedited picture.

@@ -12,15 +12,18 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipelines.errors import StudioError
+from pipelines.history import History
 from pipelines.portrait.types import Portrait
-from studio.clip import Clip
-from studio.document import Document
+from pipelines.project import Document, PortraitRef
+from studio.clip import Clip, ClipShelf
 from studio.frames import Drawing
 from studio.jobs import Job
 from studio.newest import NewestWins
 
 View = Literal["crop", "photo"]
 VIEWS: tuple[View, ...] = ("crop", "photo")
+PORTRAITS = 3
+"""Most decoded portraits of one visitor."""
 
 
 class Session:
@@ -28,8 +31,16 @@ class Session:
 
     def __init__(self, *, root: Path) -> None:
         self.token = secrets.token_urlsafe(24)
-        self.document = Document()
+        self.history = History.of(Document())
+        self.revision = 0
+        """Counts the changes of `history`."""
+        self.lock = threading.RLock()
+        """Held while `history` changes."""
+        self.saved_at: str | None = None
+        """When the work was last put where a reload finds it, as ISO 8601."""
         self.portrait: Portrait | None = None
+        self.portraits: list[tuple[PortraitRef, Portrait]] = []
+        """The newest few that were open, so that undo brings them back at once."""
         self.view: View = "crop"
         self.drawing: Drawing | None = None
         """Buffers for the live frames of `portrait`; made when first needed, dropped when others need the room."""
@@ -42,14 +53,13 @@ class Session:
         """Open live connections."""
         self.stopped = threading.Event()
         """Set when the visitor cancels a neural still or an engine build, or leaves."""
-        self.clip: Clip | None = None
-        """What plays under the edit; stays when another portrait is opened."""
         self.job: Job | None = None
         """The newest long work of this visitor."""
         self.film: Path | None = None
         """The newest video of this visitor."""
         # the folder's name shows in download addresses, so it must not be the token
         self._folder = root / secrets.token_hex(12)
+        self.clips = ClipShelf(lambda: self.folder)
 
     @property
     def folder(self) -> Path:
@@ -57,25 +67,61 @@ class Session:
         self._folder.mkdir(parents=True, exist_ok=True)
         return self._folder
 
-    def open_portrait(self, portrait: Portrait, *, name: str, example: str | None = None) -> None:
-        """Put another face on the stage; the edit's values stay."""
+    @property
+    def document(self) -> Document:
+        """The visitor's work as it is now."""
+        return self.history.document
+
+    @property
+    def clip(self) -> Clip | None:
+        """What plays under the edit; None where the photo stands still."""
+        return self.clips.of(self.history.document)
+
+    def change(self, work: Callable[[History], History]) -> None:
+        """Change the work; whoever else wants to waits."""
+        with self.lock:
+            after = work(self.history)
+            if after is not self.history:
+                self.history = after
+                self.revision += 1
+
+    def push(self, document: Document, *, label: str, joins: str | None = None) -> None:
+        """A new step; see `History.push`."""
+        self.change(lambda history: history.push(document, label=label, joins=joins))
+
+    def open_portrait(self, portrait: Portrait, ref: PortraitRef) -> None:
+        """Put another face on the stage; the edit's values stay. The first one is where the history begins."""
+        with self.lock:
+            document = self.document.with_portrait(ref)
+            if self.portrait is None:
+                self.change(lambda _: History.of(document, label="Open"))
+            else:
+                self.push(document, label=f"Open {ref.name}")
+            self.show_portrait(portrait, ref)
+
+    def show_portrait(self, portrait: Portrait, ref: PortraitRef) -> None:
+        """Draw this face from now on; the document names it already."""
         self.portrait = portrait
         self.drawing = None
-        self.document = self.document.with_portrait(name, example=example)
+        others = [pair for pair in self.portraits if pair[0] is not ref]
+        self.portraits = [(ref, portrait), *others][:PORTRAITS]
 
-    def set_clip(self, clip: Clip | None) -> None:
-        """Another base track, or none; the sound of the old one goes."""
-        old, self.clip = self.clip, clip
-        if old is not None and old.sound is not None:
-            old.sound.unlink(missing_ok=True)
+    @property
+    def held_bytes(self) -> int:
+        """Memory of the work besides the photos: its steps and media."""
+        document = self.document
+        media = [part for part in (document.sound, document.portrait.photo) if part is not None]
+        return self.history.held_bytes + sum(len(part.data) for part in media)
 
     def close(self) -> None:
         """Forget the photo, stop what is on its way and remove the exported files."""
         self.stopped.set()
         if self.job is not None:
             self.job.stop()
-        self.clip = None
+        self.clips.clear()
+        self.history = History.of(Document())
         self.portrait = None
+        self.portraits = []
         self.drawing = None
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -121,7 +167,7 @@ class SessionStore:
             capacity: most sessions at a time.
             time_to_live_secs: a session without an open connection ends this long after it was last seen.
             busy_secs: a session seen within this time is never pushed out by a new one.
-            photo_bytes: most bytes of decoded photos over all sessions.
+            photo_bytes: most bytes of decoded photos, steps and media over all sessions.
             drawings: most sessions that keep their frame buffers; the others make them again when they move.
         """
         self._capacity = capacity
@@ -191,8 +237,10 @@ class SessionStore:
 
     def _held_bytes(self) -> int:
         # example portraits are shared between sessions: count each photo once
-        photos = {id(s.portrait.photo): s.portrait.photo.nbytes for s in self._sessions.values() if s.portrait}
-        return sum(photos.values())
+        sessions = self._sessions.values()
+        open_ones = [s.portrait for s in sessions if s.portrait] + [p for s in sessions for _, p in s.portraits]
+        photos = {id(portrait.photo): portrait.photo.nbytes for portrait in open_ones}
+        return sum(photos.values()) + sum(session.held_bytes for session in sessions)
 
     def _sweep(self) -> None:
         for token in [token for token, session in self._sessions.items() if self._is_over(session)]:

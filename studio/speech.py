@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,12 @@ from typing import Any
 from pipelines.assets import ASSETS
 from pipelines.errors import StudioError
 from pipelines.motion.space import FPS
+from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
+from pipelines.project import Media
 from pipelines.speech.choice import Delivery, SpeechModel, choose_model
 from pipelines.video import Progress, extract_sound
-from studio.clip import MAX_FRAMES, Clip, sound_peaks
+from studio.clip import MAX_FRAMES
 from studio.jobs import Job, JobDesk
 from studio.session import Session
 from studio.speech_order import speech_choices
@@ -91,7 +94,7 @@ class SpeechDesk:
         return path
 
     def start(self, jobs: JobDesk, session: Session, voice: Path, delivery: Delivery) -> Job:
-        """Begin to turn a voice into motion; it is the session's clip when the job is done.
+        """Begin to turn a voice into motion; it is the base track of the work when the job is done.
 
         Raises:
             StudioError: no portrait or model, or other long work still runs.
@@ -105,9 +108,8 @@ class SpeechDesk:
         label = recording.label if recording else _label_of(voice.stem)
 
         def work(job: Job) -> None:
-            clip = make_clip(
+            track, sound = make_track(
                 voice,
-                session.folder / f"voice-{job.key}.wav",
                 portrait=portrait,
                 delivery=delivery,
                 label=label,
@@ -115,27 +117,25 @@ class SpeechDesk:
                 progress=job.progress,
             )
             job.check()
-            session.set_clip(clip)
+            session.push(session.document.with_track(track, sound=sound), label=f"Speech: {label}")
 
         session.job = jobs.start("speech", work, current=session.job)
         return session.job
 
 
-def make_clip(
+def make_track(
     voice: Path,
-    sound: Path,
     *,
     portrait: Portrait,
     delivery: Delivery,
     label: str,
     model: SpeechModel,
     progress: Progress,
-) -> Clip:
-    """The motion of a voice with the sound that plays along.
+) -> tuple[Track, Media]:
+    """The motion of a voice, and the sound that plays along as a mono 16-bit WAV.
 
     Args:
         voice: the visitor's file.
-        sound: where the WAV for the page goes; left behind only by a clip that succeeded.
 
     Raises:
         StudioError: the voice cannot be read, is too long, or the model's own reasons.
@@ -148,14 +148,11 @@ def make_clip(
     def report(done: float, text: str) -> None:
         progress(READ + (GENERATED - READ) * done, text)
 
-    try:
-        track = model.make(audio, portrait=portrait, delivery=delivery, label=label, progress=report)
-        extract_sound(voice, sound, longest_s=track.duration_s)
-        progress(1.0, "")
-        return Clip(track, sound, sound_peaks(audio.samples))
-    except BaseException:
-        sound.unlink(missing_ok=True)
-        raise
+    track = model.make(audio, portrait=portrait, delivery=delivery, label=label, progress=report)
+    with tempfile.TemporaryDirectory() as folder:
+        sound = extract_sound(voice, Path(folder) / "voice.wav", longest_s=track.duration_s).read_bytes()
+    progress(1.0, "")
+    return track, Media(".wav", sound)
 
 
 def _label_of(text: str) -> str:

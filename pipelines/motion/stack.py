@@ -42,6 +42,8 @@ _STATE = np.array([is_state(slot) for slot in SLOTS])
 _UNSET = SLOT_DEFAULT == AS_PHOTOGRAPHED
 _IS_EXPRESSION = np.isin(np.arange(N_SLOTS), EXPRESSION_SLOTS)
 _N_HALVES = 2 * N_EXP
+_OF_LAYERS = ("active", "_table", "_fades", "_plans", "_touched")
+"""Parts of a stack that its edit has no say in."""
 _CHUNK = 1024
 """Frames composed at a time in an export."""
 
@@ -139,6 +141,12 @@ class Stack:
             raise StudioError(
                 f"A stack should have at most {MAX_LAYERS} layers but has {len(self.layers)}; merge some."
             )
+
+    def with_edit(self, edit: Edit) -> Stack:
+        """The same layers over another edit; what was made ready for them is used again."""
+        stack = Stack(edit, self.layers)
+        vars(stack).update({name: part for name, part in vars(self).items() if name in _OF_LAYERS})
+        return stack
 
     @cached_property
     def active(self) -> tuple[Layer, ...]:

@@ -61,6 +61,16 @@ def load_photo(source: str | Path | bytes) -> NDArray[np.uint8]:
                 ) from error
 
 
+def photo_suffix(data: bytes) -> str:
+    """File ending of a photo that `load_photo` reads, such as ".jpg"."""
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data), formats=FORMATS) as picture:
+        return {"TIFF": ".tif", "PNG": ".png", "WEBP": ".webp", "BMP": ".bmp", "GIF": ".gif"}.get(
+            picture.format or "", ".jpg"
+        )
+
+
 def _open(source: str | Path | bytes) -> io.BytesIO:
     try:
         size = len(source) if isinstance(source, bytes) else Path(source).stat().st_size

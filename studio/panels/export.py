@@ -116,8 +116,8 @@ def _open_edit(session: Session, path: str) -> tuple[str]:
     finally:
         with contextlib.suppress(OSError):
             Path(path).unlink()
-    session.document = session.document.with_edit(edit)
-    return (stage_value(session, edit=edit, label="Open an edit file"),)
+    session.push(session.document.with_edit(edit), label="Open an edit file")
+    return (stage_value(session),)
 
 
 def _listen_atlas(wiring: Wiring, button: gr.Button, sheet: gr.Image) -> None:

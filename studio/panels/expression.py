@@ -22,10 +22,10 @@ def build_expression_panel(wiring: Wiring) -> gr.Plot:
         heading("Plot", "dot: this edit · bar: 90 % of real faces · ×10⁻³")
         plot = gr.Plot(show_label=False, elem_id="st-plot")
 
-    keep = wiring.guarded(_keep, failed=(gr.skip(),))
+    plotted = wiring.guarded(_plotted, failed=(gr.skip(),))
 
     def on_commit(token: str | None, event: gr.EventData) -> Any:
-        return keep(token, event_value(event, "values"))
+        return plotted(token, event_value(event, "values"))
 
     # only the newest of several quick commits matters
     wiring.stage.commit(
@@ -45,12 +45,11 @@ def unedited_figure() -> Any:
     return values_figure(np.zeros(N_EXP, np.float32))
 
 
-def _keep(session: Session, values: object) -> tuple[Any, Any]:
-    """Take over the committed values and draw them."""
+def _plotted(session: Session, values: object) -> tuple[Any, Any]:
+    """Draw the committed values; the document has them already."""
     if not isinstance(values, dict):
         raise StudioError("`values` of a commit should be an object of slot values; reload the page.")
-    edit = Edit.of(values, mask=session.document.edit.mask)
-    session.document = session.document.with_edit(edit)
+    edit = Edit.of(values)
     if session.portrait is None:
         return gr.skip(), gr.skip()
     return gr.skip(), values_figure(expression_change(session.portrait, edit))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from pipelines.errors import StudioError
+from pipelines.portrait.load import photo_suffix
+from pipelines.project import Media, PortraitRef
 from studio.events import Wiring, event_value, sentence
 from studio.examples import FIRST
 from studio.page import Message, renderer_data, stage_value
@@ -79,11 +82,13 @@ def open_session(services: Services, example: str | None) -> Iterator[tuple[str 
 def _open_photo(services: Services, session: Session, path: str) -> tuple[str, None]:
     try:
         portrait = services.read_photo(path)
+        data = Path(path).read_bytes()
+        photo = Media(photo_suffix(data), data)
     finally:
-        # the photo lives in memory only; the upload is not kept
+        # the photo is part of the work from now on; the upload is not kept
         with contextlib.suppress(OSError):
             Path(path).unlink()
-    session.open_portrait(portrait, name="Your photo")
+    session.open_portrait(portrait, PortraitRef("Your photo", photo=photo))
     return _opened(services, session), None
 
 
@@ -93,8 +98,8 @@ def _pick_face(services: Services, session: Session, index: object) -> tuple[str
         raise StudioError(NO_PORTRAIT)
     if type(index) is not int or not 0 <= index < len(portrait.faces):
         raise StudioError(f"`face` should be from 0 to {len(portrait.faces) - 1} but is {str(index)[:20]}; pick one.")
-    document = session.document
-    session.open_portrait(services.register_face(portrait, index), name=document.name, example=document.example)
+    ref = replace(session.document.portrait, face_index=index)
+    session.open_portrait(services.register_face(portrait, index), ref)
     return (_opened(services, session),)
 
 
@@ -105,7 +110,7 @@ def _pick_example(services: Services, session: Session, key: object) -> tuple[st
 
 def _show_example(services: Services, session: Session, key: str) -> None:
     example = services.examples.find(key)
-    session.open_portrait(services.examples.portrait(key), name=example.label, example=key)
+    session.open_portrait(services.examples.portrait(key), PortraitRef(example.label, example=key))
     _opened(services, session)
 
 

@@ -14,15 +14,19 @@
   function resetPanel(panel) {
     const controls = state.data.controls.filter((control) => control.panel === panel);
     const title = state.data.panels.find((item) => item.key === panel)?.label || panel;
+    const label = `Reset ${title}`;
+    const joins = studio.doc.gesture(label);
     store.reset(slotsOfControls(controls));
-    if (panel === "regions") studio.mask.clear();
-    history.commit(`Reset ${title}`);
+    if (panel === "regions") studio.mask.clear({ label, joins });
+    history.commit(label, { joins });
   }
 
   function resetAll() {
+    const label = "Reset everything";
+    const joins = studio.doc.gesture(label);
     store.reset([...table.slots.keys()]);
-    studio.mask.clear();
-    history.commit("Reset everything");
+    studio.mask.clear({ label, joins });
+    history.commit(label, { joins });
   }
 
   /** Swap the sides of the face; the table says where each slot goes and with which sign. */
@@ -33,9 +37,10 @@
       const value = store.raw(source);
       entries[key] = value === store.defaultOf(source) ? store.defaultOf(key) : sign * value;
     }
+    const joins = studio.doc.gesture("Mirror");
     store.assign(entries);
-    studio.mask.mirror();
-    history.commit("Mirror");
+    studio.mask.mirror({ label: "Mirror", joins });
+    history.commit("Mirror", { joins });
   }
 
   // ---- regions ----

@@ -1,6 +1,6 @@
 // The clip under the edit: what Python says about it, its sound, its curves.
 (() => {
-  const { state, transport, toast } = studio;
+  const { state, transport } = studio;
   const sound = new Audio();
   sound.preload = "auto";
   sound.preservesPitch = true;
@@ -40,12 +40,8 @@
     }
   }
 
-  /** Back to the still photo. */
-  async function remove() {
-    const response = await fetch(transport.route("clip"), { method: "DELETE" }).catch(() => null);
-    if (response?.ok) return receive(null);
-    return toast.show({ kind: "error", text: "The clip was not removed because the server did not answer." });
-  }
+  /** Back to the still photo; undo brings the clip back. */
+  const remove = () => studio.doc.send("drop_clip");
 
   studio.clip = { receive, remove, sound };
 })();

@@ -1,73 +1,55 @@
-// Undo and redo: every release leaves one step; a step is the whole vector, the links and the painted mask.
+// Undo and redo of everything: every release leaves one step, and the server keeps the steps.
 (() => {
-  const { store } = studio;
-  const STEPS = 500;
+  const { state, doc } = studio;
   const MERGE_MS = 800;
-  const past = [];
-  const future = [];
-  let current = null;
-  let lastLabel = "";
-  let lastTime = 0;
-
-  const take = () => ({ ...store.snapshot(), mask: studio.mask?.current() ?? null });
-
-  function same(a, b) {
-    if (a.mask !== b.mask || a.apart.size !== b.apart.size) return false;
-    for (const key of a.apart) if (!b.apart.has(key)) return false;
-    return a.values.every((value, i) => value === b.values[i]);
-  }
+  let last = { label: "", time: 0, joins: "" };
 
   /** Close a gesture. Does nothing if nothing moved, so it may be called once too often. */
-  function commit(label, { merges = false } = {}) {
-    const next = take();
-    if (current && same(current, next)) return false;
+  function commit(label, { merges = false, joins } = {}) {
     const now = performance.now();
     // a held arrow key is one step, not thirty
-    const isSameRun = merges && label === lastLabel && now - lastTime < MERGE_MS && past.length > 0;
-    if (current && !isSameRun) past.push({ ...current, label });
-    if (past.length > STEPS) past.shift();
-    future.length = 0;
-    current = next;
-    [lastLabel, lastTime] = [label, now];
-    announce(label);
+    const isSameRun = merges && label === last.label && now - last.time < MERGE_MS;
+    const name = joins ?? (isSameRun ? last.joins : doc.gesture(label));
+    const sent = doc.commit(label, name);
+    if (!sent) return false;
+    last = { label, time: now, joins: name };
+    announce(sent, label);
     return true;
   }
 
-  function announce(label) {
-    studio.emit("history");
-    studio.emit("commit", { values: store.edits(), label });
+  function announce(sent, label) {
+    sent.then(() => studio.emit("commit", { values: doc.edit(), label }), () => {});
   }
 
-  function move(from, to, word) {
+  /** Resolves with whether there was a step to go. */
+  async function go(op, args = {}) {
     commit("Edit");
-    const target = from.pop();
-    if (!target) return false;
-    to.push({ ...current, label: target.label });
-    current = target;
-    store.restore(target);
-    studio.mask?.restore(target.mask);
-    lastLabel = "";
-    announce(`${word} ${target.label}`);
-    return true;
+    last = { label: "", time: 0, joins: "" };
+    let from = 0;
+    const sent = doc.enqueue({ body: { op, ...args }, before: () => (from = position()) });
+    announce(sent, op);
+    await sent;
+    return position() !== from;
   }
 
-  /** Forget everything: another visitor's work must not come back. */
-  function begin() {
-    past.length = future.length = 0;
-    current = take();
-    studio.emit("history");
-  }
+  const labels = () => state.doc?.history.labels ?? [];
+  const position = () => state.doc?.history.position ?? 0;
+  const canUndo = () => position() > 0;
+  const canRedo = () => position() < labels().length - 1;
 
   studio.history = {
-    begin,
     commit,
-    undo: () => move(past, future, "Undo"),
-    redo: () => move(future, past, "Redo"),
-    canUndo: () => past.length > 0,
-    canRedo: () => future.length > 0,
-    nextUndo: () => past.at(-1)?.label,
-    nextRedo: () => future.at(-1)?.label,
-    size: () => past.length,
+    undo: () => go("undo"),
+    redo: () => go("redo"),
+    jump: (step) => go("jump", { position: step }),
+    /** The portrait alone, with nothing to undo. */
+    startOver: () => go("start_over"),
+    canUndo,
+    canRedo,
+    labels,
+    position,
+    nextUndo: () => (canUndo() ? labels()[position()] : undefined),
+    nextRedo: () => labels()[position() + 1],
+    size: position,
   };
-  studio.on("data", begin);
 })();

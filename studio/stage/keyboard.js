@@ -39,7 +39,7 @@
   const USES_ARROWS = "input, [role=slider], [role=radio], [role=tab], .st-native";
 
   function playerKey(event) {
-    const run = state.clip && PLAYER[event.key];
+    const run = playback.frames() > 0 && PLAYER[event.key];
     if (!run || (event.key === " " && event.target.closest(USES_SPACE))) return false;
     if (event.key.length > 1 && event.target.closest(USES_ARROWS)) return false;
     event.preventDefault();

@@ -1,6 +1,6 @@
 // The painted mask: a brush on the stage in crop space; edits show where it is painted.
 (() => {
-  const { state, store, history, clamp } = studio;
+  const { state, store, clamp } = studio;
   const { make, one, root } = studio.dom;
   const SIZE = 512;
   const BRUSH = { low: 0.02, high: 0.4, start: 0.12 };
@@ -14,7 +14,9 @@
   let last = null;
   /** The finished mask (immutable), or null for none. */
   let grey = null;
-  let uploads = Promise.resolve();
+  /** Name of the server's mask that `grey` is, and how many are on their way there. */
+  let known = null;
+  let uploading = 0;
 
   // ---- picture of the mask ----
   function readCanvas() {
@@ -38,29 +40,35 @@
   }
 
   // ---- to the server, one after the other ----
-  function upload() {
-    const wanted = grey;
-    uploads = uploads.then(() => send(wanted)).catch(() => {
-      studio.toast.show({ kind: "error", text: "The mask did not reach the server. It is sent again with the next stroke." });
-    });
-    return uploads;
+  /** A step of the history, in turn with all others. The server uses a mask as soon as it has one. */
+  async function upload(label, joins = studio.doc.gesture(label)) {
+    const mask = grey;
+    const run = async () => {
+      const url = studio.transport.route("mask");
+      url.searchParams.set("label", label);
+      url.searchParams.set("joins", joins);
+      const body = mask && (await studio.greyPng(mask, SIZE));
+      return fetch(url, mask ? { method: "POST", body, headers: { "content-type": "image/png" } } : { method: "DELETE" });
+    };
+    uploading += 1;
+    store.assign({ mask_enabled: mask ? 1 : 0 });
+    store.touched().delete("mask_enabled");
+    const sent = studio.doc.enqueue({ run, slots: ["mask_enabled"], before: (doc) => told(doc, mask) });
+    sent.catch(() => {});
+    return sent;
   }
 
-  async function send(mask) {
-    if (mask !== grey || !studio.stage.token) return;
-    const url = studio.transport.route("mask");
-    const body = mask && (await studio.greyPng(mask, SIZE));
-    const response = await fetch(url, mask ? { method: "POST", body, headers: { "content-type": "image/png" } } : { method: "DELETE" });
-    if (!response.ok) throw new Error(`mask route answered ${response.status}`);
-    studio.transport.request();
+  /** The answer to an upload names the mask that is here already. */
+  function told(doc, mask) {
+    uploading -= 1;
+    if (!uploading && mask === grey) known = doc?.mask_key ?? known;
   }
 
-  function keep(next, label) {
+  function keep(next, label, joins) {
     grey = next;
-    upload();
-    store.assign({ mask_enabled: grey ? 1 : 0 });
-    if (label) history.commit(label);
+    const sent = upload(label, joins);
     studio.emit("mask");
+    return sent;
   }
 
   // ---- strokes ----
@@ -122,10 +130,10 @@
     studio.emit("brush");
   }
 
-  function clear({ commit = false } = {}) {
+  function clear({ label = "Clear the mask", joins } = {}) {
     if (!grey) return;
     context?.clearRect(0, 0, SIZE, SIZE);
-    keep(null, commit ? "Clear the mask" : "");
+    keep(null, label, joins);
   }
 
   function invert() {
@@ -135,28 +143,22 @@
     drawGrey();
   }
 
-  function mirror() {
+  function mirror({ label, joins }) {
     if (!grey) return;
     const source = grey;
     grey = source.map((_, i) => source[i - (i % SIZE) + SIZE - 1 - (i % SIZE)]);
     drawGrey();
-    upload();
+    upload(label, joins);
     studio.emit("mask");
   }
 
-  /** Undo and redo bring back a finished mask. */
-  function restore(saved) {
-    if (saved === grey) return;
-    grey = saved;
-    drawGrey();
-    upload();
-    studio.emit("mask");
-  }
-
-  /** Take over what the server holds: a loaded edit file may bring a mask, another portrait drops it. */
-  async function sync(serverHasMask) {
-    if (serverHasMask === Boolean(grey)) return;
-    grey = serverHasMask ? await fetchMask() : null;
+  /** Take over the server's mask by its name: undo, an edit file, another portrait. */
+  async function sync(key) {
+    if (uploading || key === known) return;
+    known = key;
+    const next = key ? await fetchMask() : null;
+    if (uploading || known !== key) return;
+    grey = next;
     drawGrey();
     studio.emit("mask");
   }
@@ -192,11 +194,17 @@
   ["mask", "panel", "paint"].forEach((event) => studio.on(event, showOverlay));
 
   studio.mask = {
-    mount, choose, clear, invert, mirror, restore, sync, setBrush,
+    mount, choose, clear, invert, mirror, sync, setBrush,
     brush: () => brush,
     tool: () => tool,
+    /** Exactly this mask, 512 x 512 values from 0 to 255, or none; resolves when the server has it. */
+    set(next) {
+      grey = next;
+      drawGrey();
+      return keep(next, "Mask");
+    },
     /** Resolves when every change of the mask has reached the server. */
-    sent: () => uploads,
+    sent: () => studio.doc.settled(),
     current: () => grey,
   };
 })();

@@ -111,7 +111,7 @@
     const { action, switch: name } = event.target.closest("button")?.dataset || {};
     if (action === "paint" || action === "erase") studio.mask.choose(studio.mask.tool() === action ? "" : action);
     if (action === "invert-mask") studio.mask.invert();
-    if (action === "clear-mask") studio.mask.clear({ commit: true });
+    if (action === "clear-mask") studio.mask.clear();
     if (name === "mask_enabled") {
       studio.set(name, store.get(name) > 0.5 ? 0 : 1);
       history.commit("Painted mask");

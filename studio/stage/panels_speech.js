@@ -203,7 +203,7 @@
   jobs.define("speech", {
     title: "Generating",
     done(job) {
-      studio.clip.receive(job.clip);
+      studio.doc.receive(job.document);
       toast.show({ kind: "info", text: "The motion is ready to play. Every control acts on top of it." });
     },
   });

@@ -4,6 +4,8 @@
   const { sound } = studio.clip;
   /** How far ahead of the sound a picture may be asked for; how early one should come; lateness is learnt fast. */
   const LEAD = { most_s: 0.4, early_frames: 1.5, late_share: 0.4, early_share: 0.05 };
+  /** A still with layers plays at least this long. */
+  const STILL_S = 4;
   let position_s = 0;
   let isPlaying = false;
   let isHeld = false;
@@ -13,25 +15,27 @@
   let lead_s = 0.1;
   let asked = -1;
 
-  const frames = () => state.clip?.frames ?? 0;
-  const fps = () => state.clip?.fps ?? 25;
+  const fps = () => state.clip?.fps ?? state.doc?.fps ?? 25;
+  /** Layers move a still too; there is room for a key after the last one. */
+  const stillFrames = () => (state.doc?.layers.length ? Math.ceil(Math.max(STILL_S, state.doc.duration_s) * fps() - 1e-6) : 0);
+  const frames = () => state.clip?.frames ?? stillFrames();
   const duration = () => frames() / fps();
   const lastFrame = () => Math.max(0, frames() - 1);
   const frameAt = (seconds) => clamp(Math.floor(seconds * fps() + 1e-6), 0, lastFrame());
 
   function now_s() {
     if (!isPlaying) return position_s;
-    if (state.clip.sound) return sound.currentTime;
+    if (state.clip?.sound) return sound.currentTime;
     const passed = position_s + (performance.now() - silentSince) / 1000;
     return isLoop ? passed % duration() : Math.min(passed, duration());
   }
 
-  /** The frame that is due now; null without a clip. */
-  const frame = () => (state.clip ? frameAt(now_s()) : null);
+  /** The frame that is due now; null where nothing moves. */
+  const frame = () => (frames() ? frameAt(now_s()) : null);
 
   /** The frame to ask for: the one that will be due when its picture is here. */
   function wanted() {
-    if (!state.clip) return null;
+    if (!frames()) return null;
     if (!isPlaying) return frame();
     const ahead = now_s() + lead_s;
     return frameAt(isLoop ? ahead % duration() : ahead);
@@ -39,7 +43,7 @@
 
   function tick() {
     if (!isPlaying) return;
-    if (!state.clip.sound && !isLoop && now_s() >= duration()) return pause();
+    if (!state.clip?.sound && !isLoop && now_s() >= duration()) return pause();
     const next = wanted();
     if (next !== asked) {
       asked = next;
@@ -51,7 +55,7 @@
 
   /** How long before its turn a picture came, in seconds; 0 where nothing plays. */
   function early_s({ clip, frame: index }) {
-    if (!isPlaying || clip !== state.clip?.key) return 0;
+    if (!isPlaying || index === undefined || (clip ?? null) !== (state.clip?.key ?? null)) return 0;
     const ahead_s = index / fps() - now_s();
     // a loop begins again while pictures of its end are on their way
     return Math.abs(ahead_s) > 1 ? 0 : ahead_s;
@@ -67,9 +71,9 @@
   }
 
   async function play() {
-    if (!state.clip || isPlaying) return;
+    if (!frames() || isPlaying) return;
     if (position_s >= lastFrame() / fps()) position_s = 0;
-    if (state.clip.sound) {
+    if (state.clip?.sound) {
       sound.currentTime = position_s;
       sound.loop = isLoop;
       try {
@@ -104,10 +108,10 @@
 
   /** Go to a frame; a playing clip goes on from there. */
   function seek(index) {
-    if (!state.clip) return;
+    if (!frames()) return;
     position_s = clamp(Math.round(index), 0, lastFrame()) / fps();
     silentSince = performance.now();
-    if (state.clip.sound) sound.currentTime = position_s;
+    if (state.clip?.sound) sound.currentTime = position_s;
     transport.request();
     studio.emit("playhead");
   }
@@ -139,7 +143,17 @@
     announce();
   });
 
+  /** What plays may have become shorter, or stand still. */
+  studio.on("document", () => {
+    if (isPlaying && !frames()) pause();
+    position_s = Math.min(position_s, duration());
+    studio.emit("playhead");
+  });
+
   studio.playback = {
+    frames,
+    fps,
+    duration,
     play,
     pause,
     toggle: () => (isPlaying ? pause() : play()),

@@ -21,15 +21,14 @@
     stopReading();
     // first the token: pictures of the new portrait need it
     transport.start(value.token);
-    if (value.portrait && identity(value.portrait) !== identity(state.portrait)) adopt(value.portrait);
+    if (value.portrait) adopt(value.portrait);
     else if (value.portrait === null && state.portrait === null) studio.emit("portrait");
+    studio.doc.receive(value.document);
     if (value.edit) replaceEdit(value.edit, value.label || "Open an edit");
-    if (value.mask !== undefined) studio.mask.sync(Boolean(value.mask));
     if (value.job && value.job.key !== lastJob) {
       lastJob = value.job.key;
       studio.jobs.watch(value.job.kind);
     }
-    if (value.clip !== undefined) studio.clip.receive(value.clip);
     if (value.renderer) {
       state.data.renderer = value.renderer;
       studio.emit("renderer");
@@ -42,14 +41,13 @@
   const identity = (portrait) => portrait && [portrait.id ?? portrait.key, portrait.face_index, portrait.size, portrait.crop].join();
 
   function adopt(portrait) {
-    const isFirst = !state.portrait;
+    if (identity(portrait) === identity(state.portrait)) return;
     state.portrait = portrait;
     state.limits = {};
     studio.emit("portrait");
     studio.emit("limits", []);
     store.repaintAll();
-    if (isFirst) history.begin();
-    else if (state.view === "photo") {
+    if (state.view === "photo") {
       // the session's view belongs to the visitor, not to the portrait
       state.view = "crop";
       studio.view.choose("photo");
@@ -58,6 +56,7 @@
 
   /** Exactly these values; everything else goes back to the photo. */
   function replaceEdit(entries, label) {
+    studio.doc.setTarget(null);
     const all = {};
     for (const slot of studio.table.slots.keys()) all[slot] = entries[slot] ?? store.defaultOf(slot);
     store.assign(all);
@@ -179,6 +178,7 @@
 
   studio.portrait = {
     receive,
+    adopt,
     pickExample,
     pickFace,
     choosePhoto,

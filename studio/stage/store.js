@@ -7,6 +7,8 @@
   /** Sided controls whose halves move apart; all others are linked. */
   const apart = new Set();
   const changed = new Set();
+  /** Slots that hands have moved since the document was told. */
+  const touched = new Set();
   let frameRequested = false;
 
   studio.on("data", () => {
@@ -60,6 +62,7 @@
       if (!Number.isFinite(next) || values[index(slot)] === next) continue;
       values[index(slot)] = next;
       changed.add(slot);
+      touched.add(slot);
       any = true;
     }
     if (any) {
@@ -149,16 +152,28 @@
 
   const reset = (slots) => assign(Object.fromEntries(slots.map((slot) => [slot, defaults[index(slot)]])));
 
-  // ---- snapshots for undo ----
-  const snapshot = () => ({ values: values.slice(), apart: new Set(apart) });
+  // ---- the document ----
+  /** Take over values that the document holds, with what counts as untouched; slots in `kept` stay as they are. */
+  function load(next, rests, kept) {
+    let any = rests.some((value, at) => value !== defaults[at]);
+    if (any) for (const slot of table.slots.keys()) changed.add(slot);
+    defaults = rests;
+    for (const [slot, { index: at }] of table.slots) {
+      if (kept.has(slot) || values[at] === next[at]) continue;
+      values[at] = next[at];
+      changed.add(slot);
+      any = true;
+    }
+    if (!any) return;
+    for (const slot of changed) followLink(slot);
+    requestPaint();
+  }
 
-  function restore(saved) {
-    apart.clear();
-    saved.apart.forEach((key) => apart.add(key));
-    const entries = {};
-    for (const [slot, { index: at }] of table.slots) entries[slot] = saved.values[at];
-    assign(entries);
-    studio.emit("links", null);
+  /** The slots moved since the last time, which count as told from now on. */
+  function takeTouched() {
+    const slots = [...touched];
+    touched.clear();
+    return slots;
   }
 
   // ---- painting ----
@@ -199,8 +214,9 @@
     reset,
     edits,
     editedControls,
-    snapshot,
-    restore,
+    load,
+    takeTouched,
+    touched: () => touched,
     repaintAll,
     requestPaint,
     defaultOf: (slot) => defaults[index(slot)],

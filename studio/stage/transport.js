@@ -61,15 +61,16 @@
     SEND[stage.transport](seq, message(seq));
   }
 
-  /** u32 sequence number, then the float32 vector and the frame of the clip if there is one, little endian. */
+  /** u32 sequence number, then the float32 vector, the frame of the time line and the layer dragged if there is one. */
   function message(seq) {
-    const vector = studio.vector();
     const frame = studio.playback.wanted();
-    const buffer = new ArrayBuffer(4 + vector.byteLength + (frame === null ? 0 : 4));
+    const { vector, layer } = studio.doc.outgoing(frame);
+    const more = layer !== null ? [frame ?? NaN, layer] : frame !== null ? [frame] : [];
+    const buffer = new ArrayBuffer(4 + vector.byteLength + 4 * more.length);
     new DataView(buffer).setUint32(0, seq, true);
     const floats = new Float32Array(buffer, 4);
     floats.set(vector);
-    if (frame !== null) floats[vector.length] = frame;
+    floats.set(more, vector.length);
     return buffer;
   }
 

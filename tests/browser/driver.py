@@ -80,7 +80,7 @@ class Studio:
 
     def settle(self) -> None:
         """Wait until the last edit is drawn and the rows are painted."""
-        self.run("() => studio.stage.settled()")
+        self.run("() => studio.doc.settled().then(() => studio.stage.settled())")
         self.run("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def pixels(self) -> np.ndarray:
@@ -110,26 +110,31 @@ class Studio:
         self.run("key => studio.openPanel(key)", key)
         self.settle()
 
-    def reset(self) -> None:
-        """Back to the photo, with an empty history, the face view and no toast."""
-        self.run("""async () => {
+    def reset(self, *, to: int | None = None) -> None:
+        """Back to the photo with an empty history, or to a step of it; the face view and no toast."""
+        self.run(
+            """async step => {
             document.activeElement?.blur();
             studio.toast.hide();
             studio.dialogs.closePopover();
             document.querySelector('dialog.sheet')?.close();
             studio.compare(false);
             studio.mask.choose('');
-            studio.actions.resetAll();
+            studio.doc.setTarget(null);
+            if (step === null) await studio.history.startOver();
+            else await studio.history.jump(step);
+            studio.playback.pause();
             for (const key of studio.table.slotsOf.keys()) {
                 if (studio.store.isApart(key)) studio.store.setLinked(key, true);
             }
             studio.facemap.setShown(true);
             await studio.view.choose('crop');
             studio.viewport.fit();
-            studio.history.begin();
             studio.openPanel('expression');
             document.querySelector('#st-side').scrollTop = 0;
-        }""")
+        }""",
+            to,
+        )
         self.settle()
 
     def row(self, name: str) -> Any:

@@ -61,16 +61,14 @@ def control_of(key: str):
 SWEEP = """async cases => {
     const grey = new Uint8Array(512 * 512);
     for (let y = 180; y < 330; y++) grey.fill(255, y * 512 + 100, y * 512 + 400);
-    studio.mask.restore(grey);
-    await studio.mask.sent();
+    await studio.mask.set(grey);
     const result = {};
     for (const {slot, before, value} of cases) {
         const a = await probe.show(before);
         const b = await probe.show({...before, [slot]: value});
         result[slot] = probe.difference(a, b).largest;
     }
-    studio.mask.restore(null);
-    await studio.mask.sent();
+    await studio.mask.set(null);
     return result;
 }"""
 

@@ -48,14 +48,14 @@ def choose_voice(studio: Studio) -> None:
 def generate(studio: Studio) -> None:
     """Press the buttons a visitor presses, and wait for the clip."""
     studio.panel("speech")
-    before = studio.run("() => studio.state.clip?.key ?? ''")
     page = studio.page
     length = page.locator("#st-voice #duration")
     if not length.count() or not LENGTH.fullmatch(length.inner_text()):
         choose_voice(studio)
     page.locator("[data-action=generate]").click()
-    page.wait_for_function("key => (studio.state.clip?.key ?? '') !== key", arg=before, timeout=GENERATE_MS)
-    page.wait_for_function("() => studio.state.clip.drawing")
+    page.wait_for_function("() => studio.jobs.running() === 'speech'")
+    page.wait_for_function("() => !studio.jobs.running()", timeout=GENERATE_MS)
+    page.wait_for_function("() => studio.state.clip?.drawing")
     studio.settle()
 
 
@@ -78,7 +78,7 @@ def spoken(_spoken: Studio) -> Studio:
     )
     if _spoken.run("() => document.querySelector('#studio').dataset.time") == "closed":
         _spoken.run("() => studio.timeline.fold()")
-    _spoken.reset()
+    _spoken.reset(to=1)
     _spoken.run("() => studio.playback.seek(0)")
     _spoken.settle()
     return _spoken
@@ -223,6 +223,7 @@ def test_every_slider_works_on_top_while_it_plays(spoken: Studio) -> None:
     assert difference(edited[MOUTH], plain[MOUTH]) < 0.5
     spoken.run("() => studio.history.commit('Brows')")
     spoken.page.keyboard.press("Control+z")
+    spoken.settle()
     assert (at(spoken, 40) == plain).all()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,8 +17,10 @@ from starlette.testclient import TestClient
 from pipelines.motion.space import Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
+from pipelines.project import Media, PortraitRef
 from studio.clip import Clip
 from studio.clip_routes import clip_routes
+from studio.document_routes import document_routes
 from studio.examples import FIRST, ExampleShelf
 from studio.live import live_routes
 from studio.services import Services
@@ -81,13 +84,15 @@ def shelf(_warm: Services) -> ExampleShelf:
 def session(services: Services, example: Portrait) -> Session:
     """A visitor with the first example open."""
     session = services.store.open()
-    session.open_portrait(example, name=FIRST.label, example=FIRST.key)
+    session.open_portrait(example, PortraitRef(FIRST.label, example=FIRST.key))
     return session
 
 
 @pytest.fixture
 def client(services: Services) -> Iterator[TestClient]:
-    with TestClient(Starlette(routes=[*live_routes(services), *clip_routes(services)])) as client:
+    with TestClient(
+        Starlette(routes=[*live_routes(services), *clip_routes(services), *document_routes(services)])
+    ) as client:
         yield client
 
 
@@ -98,9 +103,11 @@ def clip(session: Session) -> Clip:
     exp = np.zeros((100, 21, 3), np.float32)
     exp.reshape(100, 63)[:, 58] = 0.02 * (1 - np.cos(4 * np.pi * seconds)) / 2
     motion = Motion.of(exp=exp, yaw_deg=6 * np.sin(np.pi * seconds / 2))
-    sound = session.folder / "voice.wav"
-    soundfile.write(sound, 0.3 * np.sin(440 * 2 * np.pi * np.arange(64_000) / 16_000), 16_000)
-    session.clip = Clip(Track(motion, label="Test", reference=Motion.identity()), sound, (0.5, 1.0))
+    sound = io.BytesIO()
+    soundfile.write(sound, 0.3 * np.sin(440 * 2 * np.pi * np.arange(64_000) / 16_000), 16_000, format="WAV")
+    track = Track(motion, label="Test", reference=Motion.identity())
+    session.push(session.document.with_track(track, sound=Media(".wav", sound.getvalue())), label="Speech")
+    assert session.clip is not None
     return session.clip
 
 

@@ -15,6 +15,7 @@ from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
 from pipelines.motion.space import Motion
 from pipelines.motion.track import Track
+from pipelines.project import PortraitRef
 from pipelines.render.still import render_still
 from pipelines.video import read_video, video_info
 from studio.clip import MAX_FRAMES, PEAKS, Clip, sound_peaks, track_curves
@@ -97,7 +98,7 @@ def test_the_edit_acts_on_top_of_the_clip(client: TestClient, session: Session, 
 def test_outside_a_painted_mask_the_clip_still_plays(
     client: TestClient, session: Session, clip: Clip, mask_png: bytes
 ) -> None:
-    session.document = session.document.with_edit(Edit.of({}, mask=mask_png))
+    session.push(session.document.with_edit(Edit.of({}, mask=mask_png)), label="Edit")
     alone = frame(client, session, OPEN)
     masked = frame(client, session, OPEN, brow_raise=0.9, mask_enabled=1, mask_feather=0)
     change = np.abs(masked.picture.astype(int) - alone.picture).max(-1)
@@ -107,7 +108,7 @@ def test_outside_a_painted_mask_the_clip_still_plays(
 def test_the_clip_stays_on_another_portrait(
     client: TestClient, session: Session, services: Services, clip: Clip
 ) -> None:
-    session.open_portrait(services.examples.portrait("astronaut"), name="Astronaut", example="astronaut")
+    session.open_portrait(services.examples.portrait("astronaut"), PortraitRef("Astronaut", example="astronaut"))
     still, wide = frame(client, session), frame(client, session, OPEN)
     assert np.abs(wide.picture.astype(int) - still.picture).max() > 60
 
@@ -143,9 +144,10 @@ def test_the_clip_route_gives_curves_of_every_frame(client: TestClient, session:
     drawing = client.get(url("clip", session)).json()
     assert drawing["key"] == clip.key and drawing["step"] == 1
     assert {name: len(values) for name, values in drawing["curves"].items()} == {"lips": 100, "yaw": 100, "blink": 100}
-    assert client.delete(url("clip", session)).json() == {"clip": None}
+    assert client.delete(url("clip", session)).json()["clip"] is None
     assert client.get(url("clip", session)).status_code == 204 and session.clip is None
-    assert not (session.folder / "voice.wav").exists()
+    session.change(lambda history: history.undo())
+    assert client.get(url("clip", session)).json()["key"] == clip.key and session.clip is clip
 
 
 def test_peaks_are_the_loudest_of_each_stretch() -> None:
@@ -163,12 +165,13 @@ def test_long_tracks_are_refused_with_the_way_out() -> None:
 
 
 def test_sound_comes_in_the_parts_a_player_asks_for(client: TestClient, session: Session, clip: Clip) -> None:
-    assert clip.sound is not None
+    sound = session.clips.sound(clip)
+    assert sound is not None
     whole = client.get(url("sound.wav", session))
-    assert whole.content == clip.sound.read_bytes() and whole.headers["content-type"] == "audio/wav"
+    assert whole.content == sound.read_bytes() and whole.headers["content-type"] == "audio/wav"
     part = client.get(url("sound.wav", session), headers={"range": "bytes=100-199"})
     assert part.status_code == 206 and part.content == whole.content[100:200]
-    session.set_clip(None)
+    client.delete(url("clip", session))
     assert client.get(url("sound.wav", session)).status_code == 404
 
 
@@ -178,7 +181,7 @@ def test_the_film_has_every_frame_the_edit_and_the_sound(
     client: TestClient, session: Session, services: Services, clip: Clip, area: str
 ) -> None:
     edit = Edit.of({"brow_raise": 0.8})
-    session.document = session.document.with_edit(edit)
+    session.push(session.document.with_edit(edit), label="Edit")
     assert client.post(url("film", session), json={"area": area}).json()["kind"] == "film"
     assert ended(session).state == "done"
     record = client.get(url("job", session)).json()
@@ -202,7 +205,7 @@ def test_a_cancelled_film_leaves_nothing(client: TestClient, session: Session, c
     before = {path.name for path in session.folder.iterdir() if not path.name.startswith(".")}
     assert client.delete(url("job", session)).status_code == 204
     assert ended(session).state == "cancelled" and session.film is None
-    assert {path.name for path in session.folder.iterdir()} == before == {"voice.wav"}
+    assert {path.name for path in session.folder.iterdir()} == before == set()
 
 
 def test_only_one_film_at_a_time(client: TestClient, session: Session, clip: Clip) -> None:

@@ -42,7 +42,7 @@ def test_png_of_no_edit_is_the_photo_bit_for_bit(services: Services, example: Po
 
 @pytest.mark.parametrize(("format", "kind"), [("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP")])
 def test_formats_and_sizes_are_as_ordered(services: Services, session: Session, format: str, kind: str) -> None:
-    session.document = session.document.with_edit(Edit.of({"jaw_open": 0.7}))
+    session.push(session.document.with_edit(Edit.of({"jaw_open": 0.7})), label="Edit")
     order = PictureOrder.of(area="crop", format=format, size=640)
     path = write_picture(session, order, renderer=services.renderer)
     with Image.open(path) as image:
@@ -83,7 +83,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
     def broken(self: Path, target: Path) -> Path:
         raise OSError("disk is full")
 
-    session.document = session.document.with_edit(Edit.of({"smile": 1}))
+    session.push(session.document.with_edit(Edit.of({"smile": 1})), label="Edit")
     monkeypatch.setattr(Path, "replace", broken)
     with pytest.raises(OSError, match="full"):
         write_edit(session)
@@ -94,7 +94,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(
 
 def test_edit_files_survive_the_round_trip(session: Session, mask_png: bytes) -> None:
     edit = Edit.of({"smile_left": 0.4, "dim_12": -3.2, "region_mouth": 0.25}, mask=mask_png)
-    session.document = session.document.with_edit(edit)
+    session.push(session.document.with_edit(edit), label="Edit")
     assert read_edit_file(str(write_edit(session))) == edit
 
 

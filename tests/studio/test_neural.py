@@ -50,7 +50,7 @@ def desk(tmp_path: Path) -> NeuralDesk:
 
 @pytest.fixture
 def edited(session: Session) -> Session:
-    session.document = session.document.with_edit(Edit.of({"smile": 0.5}))
+    session.push(session.document.with_edit(Edit.of({"smile": 0.5})), label="Edit")
     return session
 
 

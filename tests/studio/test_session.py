@@ -13,7 +13,8 @@ import pytest
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
 from pipelines.portrait.types import Portrait
-from studio.document import Document
+from pipelines.project import Document, PortraitRef
+from studio.document import file_name
 from studio.export import write_edit
 from studio.services import Services
 from studio.session import Outbox, Session, SessionStore
@@ -62,7 +63,7 @@ def test_photos_are_bounded_in_bytes_and_shared_ones_count_once(clock: Clock, ex
     for own in (False, False, False, True, True, True):
         clock.now += 1
         portrait = replace(example, photo=example.photo.copy()) if own else example
-        store.open().open_portrait(portrait, name="photo")
+        store.open().open_portrait(portrait, PortraitRef("photo"))
         store.trim()
     held = {id(s.portrait.photo) for s in store._sessions.values() if s.portrait}
     assert len(held) <= 3 and len(store) < 6
@@ -76,7 +77,7 @@ def test_only_so_many_sessions_keep_frame_buffers(services: Services, example: P
     for _ in range(4):
         clock.now += 1
         session = store.open()
-        session.open_portrait(example, name="photo")
+        session.open_portrait(example, PortraitRef("photo"))
         limited.draw(session, Edit())
         sessions.append(session)
     assert [s.drawing is not None for s in sessions] == [False, False, True, True]
@@ -131,17 +132,18 @@ def test_many_threads_open_find_and_close(clock: Clock) -> None:
 
 
 def test_another_portrait_keeps_the_values_and_drops_the_mask(session: Session, mask_png: bytes) -> None:
-    session.document = session.document.with_edit(Edit.of({"smile": 0.5}, mask=mask_png))
+    session.push(session.document.with_edit(Edit.of({"smile": 0.5}, mask=mask_png)), label="Edit")
     assert session.portrait is not None
-    session.open_portrait(session.portrait, name="Your photo")
+    session.open_portrait(session.portrait, PortraitRef("Your photo"))
     assert session.document.edit.values() == {"smile_right": 0.5, "smile_left": 0.5}
-    assert session.document.edit.mask is None and session.document.example is None
+    assert session.document.edit.mask is None and session.document.portrait.example is None
 
 
 def test_file_names_are_ours() -> None:
-    document = Document(name="../../etc/passwd")
-    assert document.file_name("face", suffix=".png") == "ditto-portrait-face.png"
-    assert Document(example="mona_lisa").file_name("edit", suffix=".json") == "ditto-mona_lisa-edit.json"
+    named = Document(portrait=PortraitRef("../../etc/passwd"))
+    example = Document(portrait=PortraitRef(example="mona_lisa"))
+    assert file_name(named, "face", suffix=".png") == "ditto-portrait-face.png"
+    assert file_name(example, "edit", suffix=".json") == "ditto-mona_lisa-edit.json"
 
 
 def resident_mb() -> float:

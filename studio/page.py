@@ -43,6 +43,7 @@ PANELS: tuple[tuple[str, str, str], ...] = (
     ),
     ("regions", "Regions & limits", "Where edits act and how far they may go"),
     ("speech", "Speech", "A voice moves the face; every control acts on top"),
+    ("layers", "Layers", "Stack edits over the base motion. The top layer acts last."),
     ("export", "Export", "Save the picture or the edit itself"),
 )
 """(key, title, help)."""

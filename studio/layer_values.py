@@ -54,8 +54,9 @@ def changed_values(layer: Layer, time_s: float, vector: NDArray[np.float32]) -> 
 def with_values(layer: Layer, time_s: float, values: Mapping[str, float], *, auto_key: bool = False) -> Layer:
     """The layer after sliders were moved at a time.
 
-    A channel with several keys gets a key there, and so does any with `auto_key`; otherwise its constant changes. A
-    value at rest leaves a layer without that channel alone and takes a constant of an add or multiply layer away.
+    A channel with keys gets a key there; a constant, which is one key that holds, changes, or with `auto_key` becomes
+    a key there. A value at rest leaves a layer without that channel alone and takes a constant of an add or multiply
+    layer away.
 
     Args:
         values: by slot; region weights say where the layer acts.
@@ -82,18 +83,19 @@ def with_values(layer: Layer, time_s: float, values: Mapping[str, float], *, aut
 
 def _moved(layer: Layer, slot: Slot, time_s: float, value: float, *, auto_key: bool) -> dict[str, Curve | None]:
     curve = layer.curve(slot.key)
+    is_constant = curve is not None and len(curve) == 1 and curve.keys[0].kind == "hold"
     rest = rest_value(slot, layer.mode)
     low, high = value_range(slot, layer.mode)
     if value == rest:
         if curve is None:
             return {}
         is_outside = not low <= rest <= high
-        if is_outside or (len(curve) == 1 and not auto_key and layer.mode != "set"):
+        if is_outside or (is_constant and not auto_key and layer.mode != "set"):
             return {slot.key: None}
     if curve is None:
         return {slot.key: Curve.of([(time_s, value)]) if auto_key else Curve.constant(value)}
-    if len(curve) == 1 and not auto_key:
-        return {slot.key: Curve.of([curve.keys[0]._replace(value=value)])}
+    if is_constant:
+        return {slot.key: Curve.of([(time_s, value)]) if auto_key else Curve.of([curve.keys[0]._replace(value=value)])}
     there = next((key for key in curve.keys if key.time_s == round(time_s, TIME_DECIMALS)), Key(time_s, value))
     return {slot.key: with_key(curve, there._replace(value=value))}
 

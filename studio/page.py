@@ -15,6 +15,7 @@ from pipelines.motion.compose import head_limits
 from pipelines.motion.controls import CONTROLS, N_SLOTS, REGIONS, SLOTS, Control, Slot
 from pipelines.motion.dims import KEYPOINT_INERT, KEYPOINT_NAMES
 from pipelines.motion.edit import Edit
+from pipelines.motion.layers import MODES, value_range
 from pipelines.motion.mirror import mirror_vector
 from pipelines.motion.regions import KEYPOINT_REGION, PRESETS
 from pipelines.portrait import topology
@@ -36,14 +37,8 @@ PANELS: tuple[tuple[str, str, str], ...] = (
     ("head", "Head", "Turn and place the head, relative to the photo"),
     ("eyes", "Eyes", "Where the eyes look and how far they open"),
     ("emotion", "Emotion", "Mix the eight emotions of the paper"),
-    (
-        "poses",
-        "Poses",
-        "Lay a ready expression on the face, whole or by region\nClick to apply; save any edit as a pose of your own",
-    ),
     ("regions", "Regions & limits", "Where edits act and how far they may go"),
     ("speech", "Speech", "A voice moves the face; every control acts on top"),
-    ("layers", "Layers", "Stack edits over the base motion. The top layer acts last."),
     ("export", "Export", "Save the picture or the edit itself"),
 )
 """(key, title, help)."""
@@ -152,6 +147,7 @@ def _slot(slot: Slot, partner: tuple[str, float]) -> dict[str, Any]:
         "step": control.step,
         "default": control.default,
         "mirror": {"slot": partner[0], "sign": partner[1]},
+        "ranges": {mode: value_range(slot, mode) for mode in MODES},
     }
 
 
@@ -202,7 +198,6 @@ def stage_value(
         "edit": None if edit is None else edit.values(),
         "label": label,
         "document": document_state(session),
-        "other": None if session.other is None else session.other.key,
         "job": None if session.job is None else session.job.record(),
     }
     if renderer is not None:

@@ -1,6 +1,6 @@
 // The shortcuts of the page. Single letters are ignored while a text field has focus.
 (() => {
-  const { history, actions, rows, viewport, facemap, mask, toast, dialogs, playback, state } = studio;
+  const { history, actions, rows, viewport, facemap, mask, toast, dialogs, playback, keying, state } = studio;
   const { one } = studio.dom;
 
   const isTyping = (target) =>
@@ -19,6 +19,9 @@
     "=": () => viewport.zoomIn(),
     "-": () => viewport.zoomOut(),
     "−": () => viewport.zoomOut(),
+    Delete: () => keying.remove(),
+    Backspace: () => keying.remove(),
+    k: () => keying.addAtPlayhead(),
     "/": findDimension,
     "?": () => dialogs.toggleShortcuts(),
     "[": () => studio.stepPanel(-1),
@@ -32,11 +35,18 @@
     End: () => playback.seek(playback.lastFrame()),
     ArrowLeft: ({ shiftKey }) => playback.step(shiftKey ? -10 : -1),
     ArrowRight: ({ shiftKey }) => playback.step(shiftKey ? 10 : 1),
-    l: () => playback.setLoop(!playback.isLoop()),
+    j: () => keying.jump(-1),
+    l: jumpOrLoop,
+    L: jumpOrLoop,
     t: () => studio.timeline.fold(),
   };
   const USES_SPACE = "button, summary, a, [role=switch], input[type=checkbox], input[type=radio]";
   const USES_ARROWS = "input, [role=slider], [role=radio], [role=tab], .st-native";
+
+  function jumpOrLoop({ shiftKey }) {
+    if (shiftKey) playback.setLoop(!playback.isLoop());
+    else keying.jump(1);
+  }
 
   function playerKey(event) {
     const run = playback.frames() > 0 && PLAYER[event.key];
@@ -70,6 +80,18 @@
     one("#st-side").scrollTop -= one(".panel.open .panel-head").offsetHeight + 48;
   }
 
+  /** Keys of the timeline with Ctrl; text that is marked on the page is still copied as text. */
+  const CLIPBOARD = {
+    a: () => studio.timeline.isOpen() && (keying.selectAll(), true),
+    c: () => !String(getSelection()) && keying.copy(),
+    v: () => keying.paste(),
+  };
+
+  function commandKey(event) {
+    if (!event.shiftKey && !event.altKey && CLIPBOARD[event.key]?.()) return event.preventDefault();
+    return undoKey(event);
+  }
+
   function undoKey(event) {
     const key = event.key.toLowerCase();
     if (key !== "z" && key !== "y") return;
@@ -91,7 +113,7 @@
     if (!state.data || event.defaultPrevented) return;
     if (event.key === "Escape") return escape(event);
     // typed figures and searches keep the browser's own undo
-    if (event.ctrlKey || event.metaKey) return isTyping(event.target) ? undefined : undoKey(event);
+    if (event.ctrlKey || event.metaKey) return isTyping(event.target) ? undefined : commandKey(event);
     if (event.altKey || isTyping(event.target)) return;
     if (one("dialog.sheet") && event.key !== "?") return;
     if (event.key.toLowerCase() === "c" && !event.repeat) return studio.compare(true);

@@ -6,7 +6,13 @@
   const LEAD = { most_s: 0.4, early_frames: 1.5, late_share: 0.4, early_share: 0.05 };
   /** A still with layers plays at least this long. */
   const STILL_S = 4;
+  /** And can be worked on beyond its end. */
+  const ROOM_S = 2;
+  const SAVE_MS = 400;
   let position_s = 0;
+  /** What a loop repeats; null is to the end. */
+  let range = { start_s: 0, stop_s: null };
+  let saveTimer = 0;
   let isPlaying = false;
   let isHeld = false;
   let isLoop = studio.recall("loop") === "on";
@@ -21,13 +27,25 @@
   const frames = () => state.clip?.frames ?? stillFrames();
   const duration = () => frames() / fps();
   const lastFrame = () => Math.max(0, frames() - 1);
-  const frameAt = (seconds) => clamp(Math.floor(seconds * fps() + 1e-6), 0, lastFrame());
+  /** How far the playhead goes: to the end of a clip, beyond the last key of a still. */
+  const reachFrames = () => (state.clip || !frames() ? frames() : frames() + Math.round(ROOM_S * fps()));
+  const reach_s = () => reachFrames() / fps();
+  const frameAt = (seconds) => clamp(Math.floor(seconds * fps() + 1e-6), 0, Math.max(0, reachFrames() - 1));
+  const hasRange = () => range.start_s > 0 || range.stop_s !== null;
+  const loopStop_s = () => Math.max(Math.min(range.stop_s ?? duration(), reach_s()), range.start_s + 1 / fps());
+
+  /** A moment of the loop for one that may lie after its end. */
+  function looped(seconds) {
+    const stop_s = loopStop_s();
+    if (!isLoop || seconds < stop_s) return seconds;
+    return range.start_s + ((seconds - range.start_s) % (stop_s - range.start_s));
+  }
 
   function now_s() {
     if (!isPlaying) return position_s;
     if (state.clip?.sound) return sound.currentTime;
     const passed = position_s + (performance.now() - silentSince) / 1000;
-    return isLoop ? passed % duration() : Math.min(passed, duration());
+    return isLoop ? looped(passed) : Math.min(passed, Math.max(position_s, duration()));
   }
 
   /** The frame that is due now; null where nothing moves. */
@@ -37,13 +55,14 @@
   function wanted() {
     if (!frames()) return null;
     if (!isPlaying) return frame();
-    const ahead = now_s() + lead_s;
-    return frameAt(isLoop ? ahead % duration() : ahead);
+    return frameAt(looped(now_s() + lead_s));
   }
 
   function tick() {
     if (!isPlaying) return;
     if (!state.clip?.sound && !isLoop && now_s() >= duration()) return pause();
+    const isAtLoopEnd = state.clip?.sound && isLoop && hasRange() && sound.currentTime >= loopStop_s();
+    if (isAtLoopEnd) sound.currentTime = range.start_s;
     const next = wanted();
     if (next !== asked) {
       asked = next;
@@ -72,10 +91,11 @@
 
   async function play() {
     if (!frames() || isPlaying) return;
-    if (position_s >= lastFrame() / fps()) position_s = 0;
+    const stop_s = isLoop ? loopStop_s() - 1 / fps() : lastFrame() / fps();
+    if (position_s >= stop_s - 1e-6) position_s = isLoop ? range.start_s : 0;
     if (state.clip?.sound) {
       sound.currentTime = position_s;
-      sound.loop = isLoop;
+      sound.loop = isLoop && !hasRange();
       try {
         await sound.play();
       } catch (error) {
@@ -93,10 +113,11 @@
 
   function pause() {
     if (!isPlaying) return;
-    position_s = Math.min(now_s(), duration());
+    position_s = Math.min(now_s(), reach_s());
     isPlaying = false;
     sound.pause();
     announce();
+    save();
     transport.request();
   }
 
@@ -109,9 +130,10 @@
   /** Go to a frame; a playing clip goes on from there. */
   function seek(index) {
     if (!frames()) return;
-    position_s = clamp(Math.round(index), 0, lastFrame()) / fps();
+    position_s = clamp(Math.round(index), 0, Math.max(0, reachFrames() - 1)) / fps();
     silentSince = performance.now();
     if (state.clip?.sound) sound.currentTime = position_s;
+    save();
     transport.request();
     studio.emit("playhead");
   }
@@ -127,11 +149,50 @@
     isHeld = false;
   }
 
+  /** What is changed while it plays goes on from the moment that shows. */
+  function rebase() {
+    position_s = now_s();
+    silentSince = performance.now();
+  }
+
   function setLoop(isOn) {
+    rebase();
     isLoop = isOn;
-    sound.loop = isOn;
+    sound.loop = isOn && !hasRange();
     studio.remember("loop", isOn ? "on" : "off");
     studio.emit("playing");
+    save();
+  }
+
+  /** What a loop repeats, in seconds; null is to the end. At least one frame. */
+  function setRange(start_s, stop_s) {
+    rebase();
+    const start = clamp(start_s, 0, Math.max(0, reach_s() - 1 / fps()));
+    const stop = stop_s === null || stop_s >= reach_s() - 1e-6 ? null : Math.max(stop_s, start + 1 / fps());
+    range = { start_s: start, stop_s: stop };
+    sound.loop = isLoop && !hasRange();
+    studio.emit("playing");
+    save();
+  }
+
+  /** The playhead belongs to the work and is saved with it, once it rests. */
+  function save() {
+    clearTimeout(saveTimer);
+    saveTimer = setTimeout(() => {
+      saveTimer = 0;
+      if (isPlaying || !frames() || !state.doc) return;
+      studio.doc.send("playhead", { seconds: position_s, loop: isLoop, ...range });
+    }, SAVE_MS);
+  }
+
+  /** What plays may have become shorter, or stand still; another project repeats another stretch. */
+  function follow() {
+    if (isPlaying && !frames()) pause();
+    const saved = state.doc?.playhead;
+    if (saved && !saveTimer) range = { start_s: saved.start_s, stop_s: saved.stop_s };
+    position_s = Math.min(position_s, reach_s());
+    studio.emit("playing");
+    studio.emit("playhead");
   }
 
   sound.addEventListener("ended", () => pause());
@@ -143,12 +204,7 @@
     announce();
   });
 
-  /** What plays may have become shorter, or stand still. */
-  studio.on("document", () => {
-    if (isPlaying && !frames()) pause();
-    position_s = Math.min(position_s, duration());
-    studio.emit("playhead");
-  });
+  studio.on("document", follow);
 
   studio.playback = {
     frames,
@@ -162,6 +218,10 @@
     hold,
     release,
     setLoop,
+    setRange,
+    range: () => range,
+    reach_s,
+    reachFrames,
     frame,
     wanted,
     now_s,

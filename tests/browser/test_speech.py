@@ -199,7 +199,7 @@ def test_keys_of_the_timeline(spoken: Studio) -> None:
     assert frame() == 11
     press("ArrowLeft")
     assert frame() == 10
-    press("l")
+    press("Shift+l")
     assert spoken.page.locator("[data-action=loop]").get_attribute("aria-pressed") == "true"
     press("t")
     assert spoken.page.locator(".time").bounding_box()["height"] == 36  # type: ignore[index]

@@ -17,7 +17,9 @@ from studio.panels.api import build_api
 from studio.panels.export import build_export_panel
 from studio.panels.expression import build_expression_panel, unedited_figure
 from studio.panels.portrait import build_portrait_panel, open_session
+from studio.panels.poses import build_poses_panel
 from studio.panels.speech import build_speech_panel
+from studio.pose_routes import pose_routes
 from studio.services import Services
 from studio.stage.bundle import page_head
 from studio.stage.part import part
@@ -54,6 +56,7 @@ def build_page(services: Services) -> gr.Blocks:
                 part("panels")
                 build_portrait_panel(wiring)
                 plot = build_expression_panel(wiring)
+                build_poses_panel(wiring)
                 voice = build_speech_panel(wiring)
                 build_export_panel(wiring)
         build_api(services)
@@ -77,7 +80,14 @@ def launch_options(services: Services) -> dict[str, Any]:
     return {
         "theme": studio_theme(),
         "head": page_head(),
-        "app_kwargs": {"routes": [*live_routes(services), *clip_routes(services), *document_routes(services)]},
+        "app_kwargs": {
+            "routes": [
+                *live_routes(services),
+                *clip_routes(services),
+                *document_routes(services),
+                *pose_routes(services),
+            ]
+        },
         # with server-side rendering Gradio's proxy drops WebSockets
         "ssr_mode": False,
         "run_history": False,

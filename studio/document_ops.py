@@ -41,12 +41,12 @@ def apply_op(history: History, name: object, args: Args) -> History:
     Raises:
         StudioError: an unknown operation, or an argument that is missing, of the wrong kind or out of range.
     """
-    if name in HISTORY_OPS:
-        return HISTORY_OPS[str(name)](history, args)
-    if name not in DOCUMENT_OPS:
+    if isinstance(name, str) and name in HISTORY_OPS:
+        return HISTORY_OPS[name](history, args)
+    if not isinstance(name, str) or name not in DOCUMENT_OPS:
         known = ", ".join((*DOCUMENT_OPS, *HISTORY_OPS))
         raise StudioError(f"`op` should be one of {known} but is {str(name)[:40]!r}; reload the page.")
-    document, said = DOCUMENT_OPS[str(name)](history.document, args)
+    document, said = DOCUMENT_OPS[name](history.document, args)
     label = _text(args, "label", said)
     joins = None if args.get("joins") is None else _text(args, "joins", "")
     return history.push(document, label=label, joins=joins)

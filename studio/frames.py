@@ -14,16 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.motion.controls import N_SLOTS, SLOT_DEFAULT
-from pipelines.motion.edit import Edit, resolve_edit
+from pipelines.motion.edit import Edit, apply_edit, resolve_edit
 from pipelines.motion.layers import Layer
 from pipelines.motion.space import Motion
 from pipelines.motion.stack import Stack
+from pipelines.portrait.crop import face_window
 from pipelines.portrait.mask import decode_mask, keep_outside, soften_mask
 from pipelines.portrait.paste import Paster
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame, Renderer
 
 JPEG_QUALITY = 90
+THUMB_SIDE = 128
+THUMB_MARGIN = 1.15
 PREVIEW_SIDE = 1280
 """Longest side of the full-photo view in pixels."""
 MESSAGE_BYTES = 4 + 4 * N_SLOTS
@@ -154,6 +157,14 @@ class Drawing:
         same = self._stack.layers is layers
         self._stack = self._stack.with_edit(edit) if same else Stack(edit, layers)
         return self._stack
+
+    def thumb(self, edit: Edit) -> bytes:
+        """JPEG of the face alone, `THUMB_SIDE` pixels a side, with an edit on the photo."""
+        portrait = self.portrait
+        face = self.renderer.render(self.handle, apply_edit(portrait, portrait.motion, edit), out=self.face)
+        rows, columns = face_window(portrait.landmarks_in_crop, face.shape, margin=THUMB_MARGIN)
+        size = THUMB_SIDE, THUMB_SIDE
+        return encode_jpeg(np.asarray(cv2.resize(face[rows, columns], size, interpolation=cv2.INTER_AREA), np.uint8))
 
     def source(self, *, view: str, base: Motion | None = None) -> bytes:
         """JPEG of the unedited picture, pixel for pixel what a zero edit draws.

@@ -55,6 +55,11 @@ ROUTES = {
     "film": "/studio/film",
     "job": "/studio/job",
     "source": "/studio/source.jpg",
+    "poses": "/studio/poses",
+    "pose_thumbs": "/studio/poses/thumbs",
+    "pose": "/studio/pose",
+    "pose_preview": "/studio/pose/preview.jpg",
+    "pose_file": "/studio/poses/file",
     "thumb": "/studio/thumb/{example}.jpg",
 }
 MAX_REASON_BYTES = 123

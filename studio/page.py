@@ -37,8 +37,14 @@ PANELS: tuple[tuple[str, str, str], ...] = (
     ("head", "Head", "Turn and place the head, relative to the photo"),
     ("eyes", "Eyes", "Where the eyes look and how far they open"),
     ("emotion", "Emotion", "Mix the eight emotions of the paper"),
+    (
+        "poses",
+        "Poses",
+        "Lay a ready expression on the face, whole or by region\nClick to apply; save any edit as a pose of your own",
+    ),
     ("regions", "Regions & limits", "Where edits act and how far they may go"),
     ("speech", "Speech", "A voice moves the face; every control acts on top"),
+    ("layers", "Layers", "Stack edits over the base motion. The top layer acts last."),
     ("export", "Export", "Save the picture or the edit itself"),
 )
 """(key, title, help)."""
@@ -198,6 +204,7 @@ def stage_value(
         "edit": None if edit is None else edit.values(),
         "label": label,
         "document": document_state(session),
+        "other": None if session.other is None else session.other.key,
         "job": None if session.job is None else session.job.record(),
     }
     if renderer is not None:

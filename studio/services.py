@@ -206,6 +206,15 @@ class Services:
             return self.examples.portrait(str(ref.example))
         return open_portrait(Document(portrait=ref))
 
+    def thumb(self, session: Session, edit: Edit) -> bytes:
+        """Small JPEG of the face with an edit.
+
+        Raises:
+            StudioError: no portrait is open.
+        """
+        with session.drawing_lock:
+            return self._drawing(session).thumb(edit)
+
     def source_jpeg(self, session: Session, *, view: str, frame: float | None = None) -> bytes:
         """JPEG of the unedited picture.
 
@@ -215,7 +224,7 @@ class Services:
         Raises:
             StudioError: no portrait is open.
         """
-        clip = session.clip
+        clip = session.clips.of(session.document)
         with session.drawing_lock:
             drawing = self._drawing(session)
             if clip is None or frame is None:

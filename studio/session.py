@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pipelines.errors import StudioError
 from pipelines.history import History
@@ -19,6 +19,9 @@ from studio.clip import Clip, ClipShelf
 from studio.frames import Drawing
 from studio.jobs import Job
 from studio.newest import NewestWins
+
+if TYPE_CHECKING:
+    from pipelines.motion.match import Expression
 
 View = Literal["crop", "photo"]
 VIEWS: tuple[View, ...] = ("crop", "photo")
@@ -55,6 +58,8 @@ class Session:
         """Set when the visitor cancels a neural still or an engine build, or leaves."""
         self.job: Job | None = None
         """The newest long work of this visitor."""
+        self.other: Expression | None = None
+        """The face of another photo, whose expression the Poses panel can match."""
         self.film: Path | None = None
         """The newest video of this visitor."""
         # the folder's name shows in download addresses, so it must not be the token
@@ -120,7 +125,7 @@ class Session:
             self.job.stop()
         self.clips.clear()
         self.history = History.of(Document())
-        self.portrait = None
+        self.portrait = self.other = None
         self.portraits = []
         self.drawing = None
         shutil.rmtree(self._folder, ignore_errors=True)

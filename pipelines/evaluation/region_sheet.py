@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from pipelines.evaluation.region_bench import Comparison, Picture, Sweep
+from pipelines.portrait.crop import face_window
 
 Array = NDArray[Any]
 
@@ -25,7 +26,7 @@ _CHART_ROWS = 6
 
 def sweep_sheet(sweep: Sweep) -> Picture:
     """(H, W, 3) every step in a row, and below it heat of displacement, heat of change, curve and figures."""
-    face = _face_window(sweep.landmarks_in_crop, sweep.rest.shape)
+    face = face_window(sweep.landmarks_in_crop, sweep.rest.shape)
     tiles = [(f"{step.value:.3g}", step.picture[face]) for step in sweep.steps]
     last = max(sweep.steps, key=lambda step: step.energy)
     below = [
@@ -40,7 +41,7 @@ def sweep_sheet(sweep: Sweep) -> Picture:
 def comparison_sheet(comparison: Comparison, landmarks_in_crop: Array) -> Picture:
     """(H, W, 3) first, second, heat of displacement, heat of change."""
     first, second = comparison.pictures
-    face = _face_window(landmarks_in_crop, first.shape)
+    face = face_window(landmarks_in_crop, first.shape)
     tiles = [
         ("First", first[face]),
         ("Second", second[face]),
@@ -48,17 +49,6 @@ def comparison_sheet(comparison: Comparison, landmarks_in_crop: Array) -> Pictur
         ("Change in the picture", change_heat(first, second)[face]),
     ]
     return _row(tiles, len(tiles))
-
-
-def _face_window(landmarks_in_crop: Array, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Rows and columns of a square around the face, inside the picture."""
-    low, high = landmarks_in_crop[:, :2].min(0), landmarks_in_crop[:, :2].max(0)
-    side = min(round(1.4 * float((high - low).max())), *shape[:2])
-    left, top = (
-        int(np.clip(round(float(middle) - side / 2), 0, limit - side))
-        for middle, limit in zip((low + high) / 2, (shape[1], shape[0]), strict=True)
-    )
-    return slice(top, top + side), slice(left, left + side)
 
 
 def displacement_heat(picture: Picture, landmarks_in_crop: Array, displacement: Array) -> Picture:

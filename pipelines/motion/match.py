@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,7 @@ from pipelines.motion.controls import N_SLOTS, SIDES, SLOT_BY_KEY, SLOT_DEFAULT,
 from pipelines.motion.edit import Edit
 from pipelines.motion.regions import GAZE, HEAD, dim_weights, region_weights
 from pipelines.motion.space import N_EXP, Motion
+from pipelines.portrait.types import Portrait
 
 Array = NDArray[Any]
 
@@ -34,6 +36,20 @@ class HasExpression(Protocol):
     def blendshapes(self) -> NDArray[np.float32]: ...
     @property
     def motion(self) -> Motion: ...
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What is kept of another photo: its measured shapes and its pose; the photo itself can go."""
+
+    blendshapes: NDArray[np.float32]
+    motion: Motion
+    key: str
+    """Content hash of the photo."""
+
+    @classmethod
+    def of(cls, photo: Portrait) -> Expression:
+        return cls(photo.blendshapes, photo.motion, photo.key)
 
 
 def expression_of_photo(photo: HasExpression) -> Motion:

@@ -179,3 +179,16 @@ def _outside_px(shape: tuple[int, ...], matrix: Matrix, size: int) -> NDArray[np
     y = back[1, 0] * grid[None] + (back[1, 1] * grid[:, None] + back[1, 2])
     beyond = np.maximum(np.maximum(-x, x - right), np.maximum(-y, y - bottom))
     return np.maximum(beyond, 0, out=beyond)
+
+
+def face_window(
+    landmarks_in_crop: NDArray[np.float32], shape: tuple[int, ...], *, margin: float = 1.4
+) -> tuple[slice, slice]:
+    """Rows and columns of a square around the face, `margin` times its size, inside a picture of that shape."""
+    low, high = landmarks_in_crop[:, :2].min(0), landmarks_in_crop[:, :2].max(0)
+    side = min(round(margin * float((high - low).max())), *shape[:2])
+    left, top = (
+        int(np.clip(round(float(middle) - side / 2), 0, limit - side))
+        for middle, limit in zip((low + high) / 2, (shape[1], shape[0]), strict=True)
+    )
+    return slice(top, top + side), slice(left, left + side)

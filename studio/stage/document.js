@@ -21,6 +21,9 @@
   /** A curve's value; a single key is the same at any time. */
   const valueAt = (keys, seconds) => (keys.length > 1 && studio.curves ? studio.curves.valueAt(keys, seconds) : keys[0][1]);
 
+  /** Whether a slider cannot show what a slot of the layer at hand holds. */
+  const holdsFactors = (slot) => layerAtHand()?.mode === "multiply" && !isMask(slot) && !isRegion(slot);
+
   const isMask = (slot) => slot.startsWith("mask_");
   const isRegion = (slot) => table.controlOf(slot).kind === "region" || slot === "region_feather";
 
@@ -210,7 +213,7 @@
   studio.on("playhead", () => layerAtHand() && showTarget());
 
   studio.doc = {
-    receive, send, enqueue, commit, setTarget, settled, gesture, outgoing, showTarget, layerAtHand,
+    receive, send, enqueue, commit, setTarget, settled, gesture, outgoing, showTarget, layerAtHand, holdsFactors,
     edit: () => state.doc?.edit ?? {},
     isSending: () => Boolean(current || queue.length),
   };

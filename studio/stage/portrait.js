@@ -29,6 +29,10 @@
       lastJob = value.job.key;
       studio.jobs.watch(value.job.kind);
     }
+    if (value.other !== undefined && value.other !== state.other) {
+      state.other = value.other;
+      studio.emit("other");
+    }
     if (value.renderer) {
       state.data.renderer = value.renderer;
       studio.emit("renderer");

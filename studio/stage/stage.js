@@ -30,7 +30,7 @@
       ${comparison.barMarkup()}
       <div class="viewport"><div class="board"><canvas class="picture" width="512" height="512" role="img"
           aria-label="Live picture of the edited face"></canvas>${comparison.boardMarkup()}</div>
-        <div class="source-label on-photo">Source</div><div class="veil" hidden></div></div>
+        <div class="source-label on-photo">Source</div><div class="source-label preview-label on-photo">Preview</div><div class="veil" hidden></div></div>
       <div class="foot"><span data-size></span><span><b data-edited>0</b> edited</span>
         <button type="button" class="bites" data-action="limits" title="Show what is limited"
           hidden>${studio.icon("alert", 14)}<span data-limited></span></button>
@@ -85,6 +85,21 @@
     const moved = [...keys].filter((key) => String(before[key]) !== String(limits[key]));
     state.limits = limits;
     if (moved.length) studio.emit("limits", moved);
+  }
+
+  // ---- a picture to look at that is not the edit yet ----
+  function showPreview(bitmap) {
+    if (newest && bitmap.width === newest.bitmap.width && bitmap.height === newest.bitmap.height) {
+      root().classList.add("previewing");
+      draw(bitmap);
+    }
+    bitmap.close();
+  }
+
+  function endPreview() {
+    if (!root().classList.contains("previewing")) return;
+    root().classList.remove("previewing");
+    if (newest && !comparison.takes(newest)) present(newest);
   }
 
   // ---- face crop or full photo ----
@@ -218,6 +233,7 @@
     viewport.fit();
   }));
 
+  studio.preview = { show: showPreview, end: endPreview };
   studio.view = { choose: chooseView, show: showView, toggle: () => chooseView(state.view === "crop" ? "photo" : "crop") };
   studio.mountStage = mount;
 })();

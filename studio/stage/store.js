@@ -58,6 +58,7 @@
   function assign(entries) {
     let any = false;
     for (const [slot, value] of Object.entries(entries)) {
+      if (studio.doc.holdsFactors(slot)) continue;
       const next = clampToSlot(slot, value);
       if (!Number.isFinite(next) || values[index(slot)] === next) continue;
       values[index(slot)] = next;

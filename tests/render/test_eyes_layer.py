@@ -151,7 +151,8 @@ def test_a_detector_sees_the_lids_close_step_by_step(name: str) -> None:
 @pytest.mark.parametrize("edit", [{"brow_raise": 1}, {"brow_raise": -1}, {"blink": 1}, {"emotion_surprise": 1}])
 def test_glasses_stay_where_they_sit_while_brows_and_lids_move(edit: dict[str, float]) -> None:
     case, picture = handle("admiral"), render("admiral", 512, **edit)
-    for eye in case.features[0].eyes:
+    for eye in eyes_of("admiral"):
+        assert eye.lid.frame is not None
         x0, y0, x1, y1 = eye.lid.frame.box
         dark = eye.lid.frame.overlay[..., 4] > 0.95
         change = np.abs(picture[y0:y1, x0:x1].astype(float) - case.image[y0:y1, x0:x1])[dark]

@@ -31,6 +31,7 @@ from pipelines.render.mesh.geometry import (
     smoothstep,
 )
 from pipelines.render.mesh.kernels import project, unfold
+from pipelines.render.mesh.lashes import LashFollow
 from pipelines.render.mesh.lids import lids_of_gaze
 from pipelines.render.mesh.posed import PosedMesh
 
@@ -77,6 +78,7 @@ class FaceRig:
         self._local_left = _left_share(geometry.vertices_in_head)[:, None]
         head = geometry.vertices_in_head[:N_LANDMARKS]
         self._lids = tuple(_LidRows(head, geometry, side=side) for side in range(2))
+        self._lashes = LashFollow(geometry)
         self._lips = _LipStop(head)
         skin, _ = face_triangles()
         self._skin, self._watched = skin, _facing(geometry, skin)
@@ -216,6 +218,7 @@ class FaceRig:
                 field += np.tensordot(local_left - local_right, self._local_rest, 1) * self._local_left
             _soften(field)
             carried += field
+        self._lashes.apply(carried)
         return carried
 
     def _carried(self, displacement: Doubles) -> Doubles:

@@ -8,12 +8,14 @@ from typing import Any
 
 import gradio as gr
 
+from studio.bench_routes import bench_routes
 from studio.clip_routes import clip_routes
 from studio.document_routes import document_routes
 from studio.events import Wiring
 from studio.live import live_routes, server_function
 from studio.page import page_data
 from studio.panels.api import build_api
+from studio.panels.bench import build_bench_panel
 from studio.panels.export import build_export_panel
 from studio.panels.expression import build_expression_panel, unedited_figure
 from studio.panels.portrait import build_portrait_panel, open_session
@@ -58,6 +60,7 @@ def build_page(services: Services) -> gr.Blocks:
                 plot = build_expression_panel(wiring)
                 build_poses_panel(wiring)
                 voice = build_speech_panel(wiring)
+                build_bench_panel(wiring)
                 build_export_panel(wiring)
         build_api(services)
 
@@ -86,6 +89,7 @@ def launch_options(services: Services) -> dict[str, Any]:
                 *clip_routes(services),
                 *document_routes(services),
                 *pose_routes(services),
+                *bench_routes(services),
             ]
         },
         # with server-side rendering Gradio's proxy drops WebSockets

@@ -60,6 +60,9 @@ ROUTES = {
     "pose": "/studio/pose",
     "pose_preview": "/studio/pose/preview.jpg",
     "pose_file": "/studio/poses/file",
+    "bench": "/studio/bench",
+    "bench_sheet": "/studio/bench/sheet.png",
+    "bench_csv": "/studio/bench/figures.csv",
     "thumb": "/studio/thumb/{example}.jpg",
 }
 MAX_REASON_BYTES = 123

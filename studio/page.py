@@ -31,23 +31,55 @@ from studio.session import Session
 VERSION = 1
 AFTERWARDS = "Restart the studio afterwards."
 
-PANELS: tuple[tuple[str, str, str], ...] = (
-    ("portrait", "Portrait", "The photo you edit and what was measured on it"),
-    ("expression", "Expression", "Controls by meaning, then the 63 motion dimensions"),
-    ("head", "Head", "Turn and place the head, relative to the photo"),
-    ("eyes", "Eyes", "Where the eyes look and how far they open"),
-    ("emotion", "Emotion", "Mix the eight emotions of the paper"),
+PANELS: tuple[tuple[str, str, str, str], ...] = (
+    ("portrait", "Portrait", "The photo you edit and what was measured on it", "Drop one anywhere on the stage"),
+    (
+        "expression",
+        "Expression",
+        "Controls by meaning, then the 63 motion dimensions",
+        "The thick bar is what 90 % of real faces do",
+    ),
+    ("head", "Head", "Turn and place the head, relative to the photo", "Drag the pad, or arrow keys, 1° a step"),
+    ("eyes", "Eyes", "Where the eyes look and how far they open", "Right and left are the person's own"),
+    ("emotion", "Emotion", "Mix the eight emotions of the paper", "Shares add up to 100 %; what is left is the photo"),
     (
         "poses",
         "Poses",
-        "Lay a ready expression on the face, whole or by region\nClick to apply; save any edit as a pose of your own",
+        "Lay a ready expression on the face, whole or by region",
+        "Save any edit as a pose of your own",
     ),
-    ("regions", "Regions & limits", "Where edits act and how far they may go"),
-    ("speech", "Speech", "A voice moves the face; every control acts on top"),
-    ("layers", "Layers", "Stack edits over the base motion. The top layer acts last."),
-    ("export", "Export", "Save the picture or the edit itself"),
+    (
+        "regions",
+        "Regions & limits",
+        "Where edits act and how far they may go",
+        "Weight 0 keeps the photo there; amber marks what is limited",
+    ),
+    (
+        "speech",
+        "Speech",
+        "A voice moves the face; every control acts on top",
+        "Record, upload or type; play it under the stage",
+    ),
+    (
+        "layers",
+        "Layers",
+        "Stack edits over the base motion",
+        "The top layer acts last; keys on the timeline move it",
+    ),
+    (
+        "bench",
+        "Bench",
+        "Measure what a control or region moves on this face",
+        "The face is found again in each drawn step; % of eye distance",
+    ),
+    (
+        "export",
+        "Export",
+        "Save the picture or the edit itself",
+        "Pictures are drawn from the photo's own pixels, not from the stage",
+    ),
 )
-"""(key, title, help)."""
+"""(key, title, help in two lines)."""
 
 RINGS: dict[str, NDArray[np.int32]] = {
     "oval": topology.OVAL,
@@ -93,8 +125,8 @@ def page_data(choice: Choice, *, speech: dict[str, Any] | None = None) -> dict[s
             {"key": c.key, "label": c.label} for c in CONTROLS if c.kind == "emotion" and c.key != "emotion_intensity"
         ],
         "panels": [
-            {"key": key, "label": label, "help": text}
-            for key, label, text in PANELS
+            {"key": key, "label": label, "help": lines}
+            for key, label, *lines in PANELS
             if key != "speech" or speech is not None
         ],
         "speech": speech,

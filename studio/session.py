@@ -22,6 +22,7 @@ from studio.newest import NewestWins
 
 if TYPE_CHECKING:
     from pipelines.motion.match import Expression
+    from studio.bench import BenchResult
 
 View = Literal["crop", "photo"]
 VIEWS: tuple[View, ...] = ("crop", "photo")
@@ -60,6 +61,8 @@ class Session:
         """The newest long work of this visitor."""
         self.other: Expression | None = None
         """The face of another photo, whose expression the Poses panel can match."""
+        self.bench: BenchResult | None = None
+        """The newest measurement of the Bench panel."""
         self.film: Path | None = None
         """The newest video of this visitor."""
         # the folder's name shows in download addresses, so it must not be the token
@@ -125,7 +128,7 @@ class Session:
             self.job.stop()
         self.clips.clear()
         self.history = History.of(Document())
-        self.portrait = self.other = None
+        self.portrait = self.other = self.bench = None
         self.portraits = []
         self.drawing = None
         shutil.rmtree(self._folder, ignore_errors=True)

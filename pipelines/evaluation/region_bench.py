@@ -6,6 +6,8 @@ Displacements are told along the axes of the head at rest, in % of the distance 
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -78,6 +80,14 @@ class Sweep:
             | {"energy": step.energy}
             for step in self.steps
         ]
+
+    def csv(self) -> str:
+        """The same as comma separated text."""
+        buffer, rows = io.StringIO(), self.rows()
+        writer = csv.DictWriter(buffer, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        return buffer.getvalue()
 
 
 class Drawer:

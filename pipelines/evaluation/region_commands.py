@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import sys
 from pathlib import Path
 from typing import Any
@@ -59,11 +57,7 @@ def _run_sweep(options: argparse.Namespace) -> None:
     if options.output is not None:
         write_picture(options.output, sweep_sheet(sweep))
     if options.csv is not None:
-        buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, rows[0].keys(), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomic(options.csv, buffer.getvalue().encode())
+        write_atomic(options.csv, sweep.csv().encode())
     figures = {"leakage": sweep.leakage, "monotonicity": sweep.monotonicity, "symmetry": sweep.symmetry}
     if options.json:
         write_json({"control": sweep.key, **figures, "steps": rows})

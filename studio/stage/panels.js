@@ -10,7 +10,7 @@
   function frame({ key, label, help }) {
     const reset = studio.button("reset", `Reset ${label} · Shift R`, { action: "reset-panel", small: true, text: "Reset" });
     return make(`<div class="panel" role="tabpanel" id="st-panel-${key}" data-panel-body="${key}" aria-label="${escape(label)}">
-      <div class="panel-head"><div><h2>${escape(label)}</h2><p>${escape(help)}</p></div>${hasControls(key) ? reset : ""}</div></div>`);
+      <div class="panel-head"><div><h2>${escape(label)}</h2>${help.map((line) => `<p>${escape(line)}</p>`).join("")}</div>${hasControls(key) ? reset : ""}</div></div>`);
   }
 
   function mount(host) {

@@ -11,6 +11,7 @@
     time: (host) => studio.mountTimeline(host),
     rail: (host) => studio.mountRail(host),
     speech: (host, part) => studio.mountSpeech(host, part),
+    bench: (host, part) => studio.mountBench(host, part),
     panels: (host) => studio.mountPanels(host),
   };
 

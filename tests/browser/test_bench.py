@@ -1,0 +1,82 @@
+"""The Bench panel: a sweep with progress and cancel, figures, table, sheet, CSV and plot; two settings."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.driver import Studio
+
+pytestmark = pytest.mark.browser
+MEASURE_MS = 60_000
+
+
+@pytest.fixture
+def bench(studio: Studio) -> Studio:
+    studio.panel("bench")
+    studio.page.locator("[data-section=sweep] [data-steps='5']").click()
+    return studio
+
+
+def measure(studio: Studio, action: str, title: str) -> None:
+    studio.page.locator(f"[data-action={action}]").click()
+    expect(studio.page.locator("[data-section=result] [data-title]")).to_have_text(title, timeout=MEASURE_MS)
+    studio.page.wait_for_function("() => !studio.jobs.running()")
+
+
+def test_a_sweep_shows_figures_table_sheet_csv_and_plot(bench: Studio, tmp_path: Path) -> None:
+    page = bench.page
+    page.locator("[data-control]").select_option("jaw_open")
+    measure(bench, "sweep", "Jaw open")
+    assert "% of the change outside its regions" in page.locator(".figures-list").inner_text()
+    values = page.locator(".bench-table tbody tr td:first-child").all_inner_texts()
+    assert (len(values), values[-1]) == (5, "100\u202f%")
+    page.wait_for_function("() => document.querySelector('.sheet-view img').naturalWidth >= 5 * 240")
+    with page.expect_download() as download:
+        page.locator("[data-file=csv]").click()
+    file = tmp_path / "figures.csv"
+    download.value.save_as(file)
+    rows = list(csv.DictReader(file.open()))
+    assert [float(row["value"]) for row in rows] == [0, 0.25, 0.5, 0.75, 1]
+    assert float(rows[-1]["jaw_pct"]) > float(rows[0]["jaw_pct"])
+    page.wait_for_function("() => document.querySelectorAll('#st-bench-plot .scatterlayer .trace').length === 7")
+    # measuring never touches the edit
+    assert bench.run("() => studio.store.edits()") == {} and not bench.run("() => studio.history.canUndo()")
+
+
+def test_a_side_of_a_control_is_swept_alone(bench: Studio) -> None:
+    bench.page.locator("[data-control]").select_option("smile")
+    bench.page.locator("[data-sweep-side]").select_option("smile_left")
+    measure(bench, "sweep", "Smile, left")
+    bench.page.locator("[data-control]").select_option("jaw_open")
+    assert bench.page.locator("[data-sweep-side]").is_disabled()
+
+
+def test_now_is_compared_with_a_stored_setting(bench: Studio) -> None:
+    page = bench.page
+    compare = page.locator("[data-action=compare-b]")
+    page.locator("[data-action=keep-b]").click()
+    expect(page.locator("[data-stored]")).to_contain_text("B: 0 values")
+    bench.set(jaw_open=0.7)
+    expect(compare).to_be_enabled()
+    measure(bench, "compare-b", "A against B")
+    rows = {cells[0]: float(cells[1]) for cells in (row.split() for row in page.locator("tbody tr").all_inner_texts())}
+    assert rows["jaw"] > 2 * rows["brows"]
+
+
+def test_a_sweep_runs_beside_the_stage_and_can_be_cancelled(bench: Studio) -> None:
+    page = bench.page
+    page.locator("[data-steps='13']").first.click()
+    page.locator("[data-control]").select_option("pucker")
+    page.locator("[data-action=sweep]").click()
+    cancel = page.locator(".toast button", has_text="Cancel")
+    cancel.wait_for()
+    before = bench.pixels()
+    bench.set(smile=0.8)
+    assert (bench.pixels() != before).any()
+    cancel.click()
+    page.wait_for_function("() => !studio.jobs.running()", timeout=MEASURE_MS)
+    assert page.locator("[data-section=result] [data-title]").inner_text() != "Pucker"

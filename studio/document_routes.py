@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
@@ -14,7 +15,7 @@ from pipelines.project import SUFFIX, Document
 from studio.clip import Clip
 from studio.document import document_state, file_name
 from studio.document_ops import Args, apply_op
-from studio.http import NO_STORE, answering, own_session, read_body, read_object
+from studio.http import MAX_JSON_BYTES, NO_STORE, Refused, answering, own_session, read_body, read_object
 from studio.live import ROUTES
 from studio.page import portrait_data
 from studio.services import Services
@@ -33,6 +34,8 @@ def document_routes(services: Services) -> list[BaseRoute]:
         ("document", work.change, "POST"),
         ("project", work.save, "GET"),
         ("project", work.open, "POST"),
+        ("recovery", work.read_kept, "GET"),
+        ("recovery", work.recover, "POST"),
     )
     return [Route(ROUTES[name], answering(handler), methods=[method]) for name, handler, method in handlers]
 
@@ -56,6 +59,8 @@ class DocumentRoutes:
 
     def _apply(self, session: Session, args: Args) -> dict[str, Any]:
         session.change(lambda history: apply_op(history, args.get("op"), args))
+        if args.get("op") == "start_over":
+            self._services.recovery.drop(session)
         return self._state(session)
 
     def _state(self, session: Session) -> dict[str, Any]:
@@ -82,12 +87,39 @@ class DocumentRoutes:
 
     def _open(self, session: Session, data: bytes) -> dict[str, Any]:
         document = playable(Document.from_bytes(data))
+        return self._show(session, document, lambda history, now: history.push(now, label="Open a project"))
+
+    async def read_kept(self, request: Request) -> Response:
+        """GET: the key under which the work is kept for a reload, and whether its newest step is."""
+        session = own_session(self._services, request)
+        saved_at = session.saved_at
+        kept = {"key": session.recovery_key, "saved_at": saved_at, "is_saved": saved_at is not None}
+        return JSONResponse(kept, headers=NO_STORE)
+
+    async def recover(self, request: Request) -> Response:
+        """POST {"key": text}: the work of an earlier session of this browser; it is where the history begins."""
+        session = own_session(self._services, request)
+        key = (await read_object(request, limit=MAX_JSON_BYTES)).get("key")
+        if not isinstance(key, str):
+            raise Refused("`key` should be text; reload the page.", status=400)
+        return JSONResponse(await asyncio.to_thread(self._recover, session, key), headers=NO_STORE)
+
+    def _recover(self, session: Session, key: str) -> dict[str, Any]:
+        shelf = self._services.recovery
+        document = playable(shelf.load(key))
+        if not self._services.store.holds(key):
+            shelf.watch(session, key=key)
+        return self._show(session, document, lambda _, now: History.of(now, label="Recover"))
+
+    def _show(
+        self, session: Session, document: Document, step: Callable[[History, Document], History]
+    ) -> dict[str, Any]:
+        """Take a document over, on the portrait it names or on the open one."""
         portrait = self._services.portrait_of(document.portrait)
 
         def work(history: History) -> History:
-            if portrait is None:
-                return history.push(document.with_portrait(history.document.portrait), label="Open a project")
-            return history.push(document, label="Open a project")
+            own = document if portrait is not None else document.with_portrait(history.document.portrait)
+            return step(history, own)
 
         with session.lock:
             session.change(work)

@@ -48,6 +48,7 @@ ROUTES = {
     "frame": "/studio/frame",
     "document": "/studio/document",
     "project": "/studio/project",
+    "recovery": "/studio/recovery",
     "view": "/studio/view",
     "mask": "/studio/mask",
     "clip": "/studio/clip",

@@ -21,6 +21,7 @@ from studio.examples import FIRST, ExampleShelf
 from studio.frames import Drawing
 from studio.jobs import JobDesk
 from studio.neural import NeuralDesk
+from studio.recovery import RecoveryShelf
 from studio.session import Outbox, Session, SessionStore
 from studio.speech import SpeechDesk, speech_desk
 from studio.wording import NO_PORTRAIT
@@ -48,6 +49,7 @@ class Services:
     neural: NeuralDesk = field(default_factory=NeuralDesk)
     jobs: JobDesk = field(default_factory=JobDesk)
     speech: SpeechDesk = field(default_factory=speech_desk)
+    recovery: RecoveryShelf = field(default_factory=RecoveryShelf)
     _prepared: dict[str, Choice] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -94,6 +96,7 @@ class Services:
         """End all sessions and remove every file written for visitors."""
         self._stopped.set()
         self.jobs.shut()
+        self.recovery.shut()
         self.store.shut()
         self.outbox.shut()
 

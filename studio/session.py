@@ -40,6 +40,11 @@ class Session:
         """Counts the changes of `history`."""
         self.lock = threading.RLock()
         """Held while `history` changes."""
+        self.on_change: Callable[[Session], None] = lambda session: None
+        """Called after every change of `history`."""
+        self.is_closed = False
+        self.recovery_key = ""
+        """What the visitor's browser asks for its work with, after this session."""
         self.saved_at: str | None = None
         """When the work was last put where a reload finds it, as ISO 8601."""
         self.portrait: Portrait | None = None
@@ -92,6 +97,8 @@ class Session:
             if after is not self.history:
                 self.history = after
                 self.revision += 1
+                self.saved_at = None
+                self.on_change(self)
 
     def push(self, document: Document, *, label: str, joins: str | None = None) -> None:
         """A new step; see `History.push`."""
@@ -123,6 +130,7 @@ class Session:
 
     def close(self) -> None:
         """Forget the photo, stop what is on its way and remove the exported files."""
+        self.is_closed = True
         self.stopped.set()
         if self.job is not None:
             self.job.stop()
@@ -214,6 +222,11 @@ class SessionStore:
                 return None
             session.last_seen = self._clock()
             return session
+
+    def holds(self, recovery_key: str) -> bool:
+        """Whether a connected visitor works under this key."""
+        with self._lock:
+            return any(s.sockets > 0 and s.recovery_key == recovery_key for s in self._sessions.values())
 
     def close(self, token: str) -> None:
         """End one session."""

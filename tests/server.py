@@ -7,6 +7,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -30,11 +31,12 @@ def free_port() -> int:
 @contextlib.contextmanager
 def running_server(**environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """(address, process) of a studio on a free port, without network access of its own."""
-    port = free_port()
+    port = environment.get("GRADIO_SERVER_PORT") or free_port()
     settings = {
         "GRADIO_SERVER_PORT": str(port),
         "GRADIO_ANALYTICS_ENABLED": "False",
         "HF_HUB_OFFLINE": "1",
+        "DITTO_RECOVERY": os.environ.get("DITTO_RECOVERY") or tempfile.mkdtemp(prefix="ditto-recovery-"),
         **environment,
     }
     process = subprocess.Popen([sys.executable, str(APP)], env=os.environ | settings, cwd=APP.parent)

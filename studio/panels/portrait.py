@@ -63,6 +63,7 @@ def open_session(services: Services, example: str | None) -> Iterator[tuple[str 
         example: the portrait that the page's address asks for.
     """
     session = services.store.open()
+    services.recovery.watch(session)
     if not services.is_ready:
         yield stage_value(session, message=Message("Preparing the renderer", kind="busy")), session.token
     message = renderer = None

@@ -39,7 +39,7 @@
         <span><b data-ms>\u2013</b> ms</span><span><b data-fps>\u2013</b> fps</span></div>
       <button type="button" class="badge" data-action="renderer" aria-haspopup="dialog"
         aria-expanded="false"><i></i><span data-badge></span>${studio.icon("down", 13)}</button><i class="divider"></i>
-      ${studio.button("undo", "Undo · Ctrl Z")}${studio.button("redo", "Redo · Ctrl Shift Z")}
+      ${studio.button("undo", "Undo · Ctrl Z")}${studio.button("redo", "Redo · Ctrl Shift Z")}${studio.button("down", "History · every step", { action: "history", small: true })}
       ${studio.button("reset", "Reset everything", { action: "reset-all", kind: "only-desktop" })}
       ${studio.button("keys", "Keyboard shortcuts · ?", { kind: "only-desktop" })}
       ${studio.button("theme", "Light or dark", { kind: "only-desktop" })}
@@ -51,6 +51,7 @@
     renderer: (button) => dialogs.toggleRenderer(button),
     undo: () => history.undo(),
     redo: () => history.redo(),
+    history: (button) => studio.historyList.toggle(button),
     "reset-all": () => actions.resetAll(),
     keys: () => dialogs.toggleShortcuts(),
     theme: toggleTheme,
@@ -79,7 +80,7 @@
   function paintPortrait() {
     const { portrait } = state;
     one(".doc span", bar).textContent = portrait ? portrait.name : "No portrait";
-    one(".doc small", bar).textContent = portrait ? `${portrait.size[0]} × ${portrait.size[1]}` : "";
+    one(".doc small", bar).textContent = portrait ? `${portrait.size[0]} × ${portrait.size[1]}${state.savedAt ? " · saved" : ""}` : "";
     // the picture is what the page is about, so "Export" is its one blue button; without a picture it is "Choose a photo"
     one("[data-action=export]", bar).hidden = !portrait;
   }
@@ -173,7 +174,7 @@
   }
 
   studio.on("history", () => bar && paintHistory());
-  studio.on("portrait", () => bar && paintPortrait());
+  ["portrait", "saved"].forEach((event) => studio.on(event, () => bar && paintPortrait()));
   studio.on("connection", () => bar && paintBadge());
   studio.on("renderer", () => bar && paintBadge());
   studio.on("panel", () => rail && paintRail());

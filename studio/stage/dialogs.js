@@ -1,7 +1,7 @@
 // What floats besides toasts: the renderer popover and the shortcut sheet.
 (() => {
   const { state } = studio;
-  const { make, one, escape, root } = studio.dom;
+  const { make, one, all, escape, root } = studio.dom;
 
   const SHORTCUTS = [
     ["Undo", "Ctrl Z"],
@@ -96,12 +96,12 @@
   function closePopover() {
     const popover = one(".popover", root());
     popover?.remove();
-    one(".badge", root())?.setAttribute("aria-expanded", "false");
+    for (const opener of all(".badge, [data-action=history]", root())) opener.setAttribute("aria-expanded", "false");
     return Boolean(popover);
   }
 
   document.addEventListener("pointerdown", (event) => {
-    if (root() && !event.target.closest?.(".popover, .badge")) closePopover();
+    if (root() && !event.target.closest?.(".popover, .badge, [data-action=history]")) closePopover();
   });
 
   studio.dialogs = { toggleShortcuts, toggleRenderer, closePopover };

@@ -154,7 +154,8 @@
       if (!carriesFile(event)) return;
       event.preventDefault();
       const { files } = event.dataTransfer;
-      if (files[0]?.type.startsWith("audio/") && state.data.speech) studio.speech.give(files);
+      if (files[0] && studio.project.isProject(files[0])) studio.project.open(files[0]);
+      else if (files[0]?.type.startsWith("audio/") && state.data.speech) studio.speech.give(files);
       else give(files);
     });
   }
@@ -175,8 +176,8 @@
   studio.on("expired", () =>
     toast.show({
       kind: "error",
-      text: "This session has ended. Reloading opens a new one with your edit.",
-      action: { label: "Reload", run: () => location.assign(actions.shareLink()) },
+      text: "This session has ended. Reloading opens a new one with your work.",
+      action: { label: "Reload", run: () => (studio.recovery.key() ? location.reload() : location.assign(actions.shareLink())) },
     }),
   );
 

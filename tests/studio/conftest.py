@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -23,6 +24,7 @@ from studio.clip_routes import clip_routes
 from studio.document_routes import document_routes
 from studio.examples import FIRST, ExampleShelf
 from studio.live import live_routes
+from studio.recovery import RecoveryShelf
 from studio.services import Services
 from studio.session import Session, SessionStore
 
@@ -55,7 +57,7 @@ def _warm() -> Iterator[Services]:
 
 
 @pytest.fixture
-def services(_warm: Services, clock: Clock) -> Iterator[Services]:
+def services(_warm: Services, clock: Clock, tmp_path: Path) -> Iterator[Services]:
     """The warm renderer with a store of its own."""
     store = SessionStore(capacity=4, time_to_live_secs=100, busy_secs=10, clock=clock)
     yield Services(
@@ -66,6 +68,7 @@ def services(_warm: Services, clock: Clock) -> Iterator[Services]:
         _chosen=_warm._chosen,
         _ready=_warm._ready,
         _prepared=_warm._prepared,
+        recovery=RecoveryShelf(tmp_path / "recovery"),
     )
     store.shut()
 

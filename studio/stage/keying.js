@@ -207,13 +207,11 @@
     return fromEnd ? (time) => last + factor * (time - last) : (time) => first + factor * (time - first);
   }
 
-  const placed = (place) => curves.moved(channelsOf(layer), picks, ([time, value, kind]) => [place(time), value, kind]);
-
   /** The selected keys over another length, the first one standing. */
   async function retime(newLength_s) {
     if (!(newLength_s >= 1 / playback.fps()) || !length_s()) return;
     const place = stretch(newLength_s);
-    const changes = placed(place);
+    const changes = curves.moved(channelsOf(layer), picks, ([time, value, kind]) => [place(time), value, kind]);
     follow(place);
     await send(changes, "Retime keys");
   }
@@ -282,7 +280,6 @@
     kind,
     length_s,
     stretch,
-    placed,
     retime,
     copy,
     paste,

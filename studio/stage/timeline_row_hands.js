@@ -4,7 +4,7 @@
   const GRIP_PX = 6;
   const KEY_PX = 7;
   const MOVE_PX = 3;
-  const CURSORS = { key: "grab", start: "col-resize", stop: "col-resize", easeIn: "ew-resize", easeOut: "ew-resize", body: "move", empty: "crosshair" };
+  const CURSORS = { key: "grab", early: "ew-resize", late: "ew-resize", start: "col-resize", stop: "col-resize", easeIn: "ew-resize", easeOut: "ew-resize", body: "move", empty: "crosshair" };
   const SAID = { start: "Start", stop: "End", easeIn: "Ease in", easeOut: "Ease out", body: "Time" };
   let canvas = null;
   let bandElement = null;
@@ -21,7 +21,7 @@
     return best;
   }
 
-  /** {row, kind: key, start, stop, easeIn, easeOut, body or empty, time} under the pointer. */
+  /** {row, kind: key, early, late, start, stop, easeIn, easeOut, body or empty, time} under the pointer. */
   function hit(event) {
     const box = canvas.getBoundingClientRect();
     const [x, y] = [event.clientX - box.left, event.clientY - box.top];
@@ -36,6 +36,9 @@
       const fade = ["easeIn", "easeOut"].find((key) => near(key));
       if (fade) return { row, kind: fade };
     }
+    const grip = edges && studio.timelineRows.stretchGrips(row.index);
+    const stretch = grip && ["early", "late"].find((key) => Math.abs(grip[key] - x) <= KEY_PX / 2);
+    if (stretch) return { row, kind: stretch };
     const time = keyUnder(row, x);
     if (time !== null) return { row, kind: "key", time };
     if (!edges) return { row, kind: "empty" };
@@ -79,6 +82,28 @@
       end(wasMoved) {
         if (wasMoved) keying.follow(place);
         else if (!event.shiftKey) keying.select(row.index, here);
+        return gesture.end();
+      },
+    };
+  }
+
+  /** The selected keys over more or less time: one end stands, the other follows the pointer. */
+  function dragStretch(event, { row, kind }) {
+    const channels = keying.channelsOf(row.index);
+    const { picks } = keying.selected();
+    const [first, last] = keying.extent();
+    const from = secondsOf(event);
+    const gesture = keying.gesture(row.index, "Retime keys");
+    let place = (seconds) => seconds;
+    return {
+      move(moved) {
+        const by = secondsOf(moved) - from;
+        const length = kind === "late" ? timeview.snap(last + by) - first : last - Math.max(0, timeview.snap(first + by));
+        place = keying.stretch(Math.max(length, 1 / playback.fps()), kind === "early");
+        gesture.show({ curves: curves.moved(channels, picks, ([time, value, way]) => [place(time), value, way]) });
+      },
+      end() {
+        keying.follow(place);
         return gesture.end();
       },
     };
@@ -165,6 +190,7 @@
 
   function begin(event, found) {
     if (found.kind === "key") return dragKeys(event, found);
+    if (found.kind === "early" || found.kind === "late") return dragStretch(event, found);
     if (found.kind === "body") return dragBody(event, found);
     return found.kind === "empty" ? dragBand(event, found) : dragRange(found);
   }
@@ -188,6 +214,8 @@
   }
 
   const TIPS = {
+    early: "Stretch the selected keys · s · drag",
+    late: "Stretch the selected keys · s · drag",
     start: "Start of the layer · s · drag",
     stop: "End of the layer · s · drag",
     easeIn: "Ease in · s · drag",

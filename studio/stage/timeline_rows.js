@@ -3,6 +3,8 @@
   const { state, keying, curves, timeview, table, ink } = studio;
   const { one, escape, make } = studio.dom;
   const PEEK_PX = 2;
+  /** The grips that stretch the selected keys stand beside the first and the last of them. */
+  const GRIP = { beside_px: 10, width_px: 3, height_px: 12 };
   let host = null;
   let canvas = null;
   let scroller = null;
@@ -191,6 +193,18 @@
     }
     ink.diamonds(context, plain, ink.colours().t2);
     ink.diamonds(context, chosen, ink.colours().acc, ink.KEY_PX + 1);
+    const grips = row.slot ? null : stretchGrips(row.index);
+    context.fillStyle = ink.colours().acc;
+    for (const x of Object.values(grips ?? {})) {
+      context.fillRect(x - GRIP.width_px / 2, y - GRIP.height_px / 2, GRIP.width_px, GRIP.height_px);
+    }
+  }
+
+  /** Places of the two grips in a layer's row, in pixels of the lane; null where there is nothing to stretch. */
+  function stretchGrips(index) {
+    if (keying.selected().layer !== index || !keying.length_s()) return null;
+    const [first, last] = keying.extent().map((time) => timeview.middle(time) * width());
+    return { early: first - GRIP.beside_px, late: last + GRIP.beside_px };
   }
 
   // ---- where things are ----
@@ -231,5 +245,20 @@
   studio.on("target", layOut);
   ["timeview", "keys-selected", "keys-preview"].forEach((name) => studio.on(name, schedule));
 
-  studio.timelineRows = { mount, place, layOut, schedule, rowAt, rowHeight, bar, spot, width, toggle, isOpened: (index) => opened.has(index), rows: () => rows, top: () => canvas.offsetTop };
+  studio.timelineRows = {
+    mount,
+    place,
+    layOut,
+    schedule,
+    rowAt,
+    rowHeight,
+    bar,
+    stretchGrips,
+    spot,
+    width,
+    toggle,
+    isOpened: (index) => opened.has(index),
+    rows: () => rows,
+    top: () => canvas.offsetTop,
+  };
 })();

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -144,6 +145,11 @@ class Studio:
 def difference(a: np.ndarray, b: np.ndarray) -> float:
     """Mean absolute difference, 0..255."""
     return float(np.abs(a.astype(int) - b.astype(int)).mean())
+
+
+def crowding() -> float:
+    """How many times as much wants to run as the machine has cores, at least 1: rates are asked for accordingly."""
+    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
 def open_context(browser: Browser, size: tuple[int, int] = DESKTOP, **options: Any) -> BrowserContext:

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from pipelines.motion.keyframes import INTERPOLATIONS, Curve
-from tests.browser.driver import PHONE, Studio, difference, open_context, open_studio
+from tests.browser.driver import PHONE, Studio, crowding, difference, open_context, open_studio
 
 pytestmark = pytest.mark.browser
 
@@ -187,6 +187,19 @@ def test_retime_stretches_the_selected_keys(timed: Studio) -> None:
     assert [time for time, _, _ in keys(timed)] == [0.4, 1.2]
 
 
+def test_the_grip_beside_the_last_key_stretches_the_selection(timed: Studio) -> None:
+    timed.page.keyboard.press("Control+a")
+    box = timed.page.locator(".tkeys").bounding_box()
+    assert box
+    x = box["x"] + timed.run("() => studio.timelineRows.stretchGrips(0).late")
+    y = spot(timed, 2.0)[1]
+    drag(timed, (x, y), (x + spot(timed, 1.8)[0] - spot(timed, 1.0)[0], y))
+    assert [time for time, _, _ in keys(timed)] == [0.4, pytest.approx(2.8, abs=0.045)]
+    assert timed.run("() => studio.keying.count()") == 2
+    timed.page.keyboard.press("Control+z")
+    assert [time for time, _, _ in keys(timed)] == [0.4, 2.0]
+
+
 def test_interpolation_changes_the_frames_between(timed: Studio) -> None:
     smooth = at(timed, 0.8)
     timed.page.keyboard.press("Control+a")
@@ -316,7 +329,7 @@ def test_scrubbing_shows_a_new_frame_often(timed: Studio) -> None:
     timed.run(SCRUB, 30)
     rate = timed.run(SCRUB, 120)
     # 20 are promised on two free cores; test machines are shared
-    assert rate > 12
+    assert rate > 12 / crowding()
 
 
 def test_twenty_layers_of_three_thousand_frames_stay_responsive(timed: Studio) -> None:
@@ -346,9 +359,9 @@ def test_twenty_layers_of_three_thousand_frames_stay_responsive(timed: Studio) -
         }
         return pauses.sort((a, b) => a - b)[36];
     }""")
-    assert worst < 250
+    assert worst < 150 * crowding()
     assert timed.run("() => document.querySelectorAll('.time canvas').length") == 2
-    assert timed.run(SCRUB, 60) > 6
+    assert timed.run(SCRUB, 60) > 6 / crowding()
 
 
 def test_the_timeline_grows_and_folds(timed: Studio) -> None:

@@ -16,11 +16,19 @@ from pipelines.render.base import Frame
 from pipelines.render.mesh import kernels
 from pipelines.render.mesh.basis import MotionBasis
 from pipelines.render.mesh.completion import CheekCompletion
+from pipelines.render.mesh.edge_kernels import soften_outlines
 from pipelines.render.mesh.eyes import EyeLayer
 from pipelines.render.mesh.folds import SkinFolds
-from pipelines.render.mesh.geometry import BORDER_SHARE, MeshGeometry, build_geometry
+from pipelines.render.mesh.geometry import (
+    BORDER_SHARE,
+    SILHOUETTE_DEPTH_IN_HEAD,
+    MeshGeometry,
+    build_geometry,
+    smoothstep,
+)
 from pipelines.render.mesh.layers import Layers, cut_layers
 from pipelines.render.mesh.mouth import MouthLayer
+from pipelines.render.mesh.opening import box_around
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.rig import FaceRig
 from pipelines.render.mesh.shading import FaceLight
@@ -31,6 +39,10 @@ HOLE_DEPTH = 0.1
 """Head units by which the filling of eyes and mouth lies behind the skin."""
 MOVED_PX = 0.03
 """Vertices that moved less count as at rest."""
+OUTLINE_JUMP, OUTLINE_FROM_DEG = 0.03, 2.0
+"""Head units between the origins of neighbouring pixels across an outline, and the turn over which outlines soften."""
+OUTLINE_BEFORE = 0.2
+"""Head units before the plane of the hair's outline in which the face ends."""
 
 
 class FeatureLayer(Protocol):
@@ -167,6 +179,20 @@ class MeshRenderer:
         kernels.compose(handle.image, layers.foreground, layers.empty, layers.background, *maps, both, out)
         if handle.completion is not None:
             handle.completion.draw(out, posed, handle.depth)
+        self._soften_outlines(handle, posed, out)
+
+    def _soften_outlines(self, handle: MeshHandle, posed: PosedMesh, out: Frame) -> None:
+        geometry = handle.geometry
+        turned_deg = float(np.degrees(np.arccos(np.clip(posed.rotation[2, 2], -1.0, 1.0))))
+        if turned_deg <= 0.0:
+            return
+        amount = float(smoothstep(turned_deg / OUTLINE_FROM_DEG))
+        near = float(geometry.frame.to_px(SILHOUETTE_DEPTH_IN_HEAD)[2]) - OUTLINE_BEFORE * geometry.unit_px
+        left, top, right, bottom = box_around(posed.vertices[: geometry.n_face, :2], 2.0, out.shape[:2])
+        first_row, last_row, first_column, last_column = handle.drawn
+        rect = (max(top, first_row), min(bottom, last_row), max(left, first_column), min(right, last_column))
+        maps = (handle.map_x, handle.map_y, handle.depth)
+        soften_outlines(out, *maps, rect, OUTLINE_JUMP * geometry.unit_px, near, amount)
 
 
 def _union(a: Rect, b: Rect) -> Rect:

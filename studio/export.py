@@ -11,6 +11,7 @@ from pipelines.evaluation.atlas_sheet import Progress, render_atlas
 from pipelines.files import encode_picture, write_atomic
 from pipelines.motion.edit import Edit
 from pipelines.portrait.types import Portrait
+from pipelines.project import Document
 from pipelines.render.base import Renderer
 from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area, Background, render_still
 from studio.document import file_name
@@ -58,10 +59,27 @@ class PictureOrder:
         return cls(area, format, int(size), background)
 
 
-def export_picture(portrait: Portrait, edit: Edit, order: PictureOrder, *, renderer: Renderer) -> bytes:
-    """The picture as file bytes: PNG exact, JPEG and WebP at quality 95."""
+def export_picture(
+    portrait: Portrait, edit: Edit, order: PictureOrder, *, renderer: Renderer, document: Document | None = None
+) -> bytes:
+    """The picture as file bytes: PNG exact, JPEG and WebP at quality 95.
+
+    Args:
+        document: with layers, the picture is its frame at the playhead.
+    """
+    motion = below = None
+    if document is not None and document.layers:
+        frame = document.playhead.seconds * document.track.fps
+        motion, below = document.at(portrait, frame), document.track.at(portrait, frame)
     picture = render_still(
-        portrait, edit, area=order.area, size=order.size, background=order.background, renderer=renderer
+        portrait,
+        edit,
+        area=order.area,
+        size=order.size,
+        background=order.background,
+        renderer=renderer,
+        motion=motion,
+        below=below if document is not None and len(document.track) > 1 else None,
     )
     return encode_picture(picture, f".{order.format}")
 
@@ -74,7 +92,8 @@ def write_picture(session: Session, order: PictureOrder, *, renderer: Renderer) 
     """
     portrait, document = _open_portrait(session), session.document
     name = file_name(document, "face" if order.area == "crop" else "photo", suffix=f".{order.format}")
-    return write_atomic(session.folder / name, export_picture(portrait, document.edit, order, renderer=renderer))
+    picture = export_picture(portrait, document.edit, order, renderer=renderer, document=document)
+    return write_atomic(session.folder / name, picture)
 
 
 def write_edit(session: Session) -> Path:

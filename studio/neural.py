@@ -71,7 +71,9 @@ class NeuralDesk:
         watch = _watch(session, progress)
         renderer = self._renderer(watch).with_settings((switches or Switches()).settings(portrait, document.edit))
         name = file_name(document, f"neural-{'face' if order.area == 'crop' else 'photo'}", suffix=f".{order.format}")
-        picture = export_picture(portrait, document.edit, order, renderer=_Reporting(renderer, watch))
+        picture = export_picture(
+            portrait, document.edit, order, renderer=_Reporting(renderer, watch), document=document
+        )
         return write_atomic(session.folder / name, picture)
 
     def build(self, session: Session, *, progress: Progress) -> None:

@@ -30,7 +30,7 @@
   }
 
   /** Layers only move along a time line, and the place in it is part of the project. */
-  const KEEP_MS = 1200;
+  const KEEP_MS = 250;
   let timer = 0;
   let kept = 0;
   function keepPlayhead() {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import random
 import struct
+import time
 import zipfile
 from typing import Any
 
@@ -17,13 +18,17 @@ from pipelines.history import History
 from pipelines.motion.controls import SLOTS
 from pipelines.motion.keyframes import Curve
 from pipelines.motion.layers import MODES, Layer, allowed, value_range
+from pipelines.motion.space import Motion
+from pipelines.motion.stack import Stack
+from pipelines.motion.track import Track
 from pipelines.project import Document
 from studio.clip import Clip
 from studio.document_ops import DOCUMENT_OPS, HISTORY_OPS, apply_op
+from studio.export import PictureOrder, write_picture
 from studio.layer_values import changed_values, layer_vector, with_values
 from studio.services import Services
 from studio.session import Session
-from tests.studio.wire import Answer, message, read, vector
+from tests.studio.wire import Answer, decode, message, read, vector
 
 MOUTH = (slice(300, 420), slice(180, 332))
 SMILE = {"smile_right": 0.8, "smile_left": 0.8}
@@ -260,6 +265,48 @@ def test_a_layer_lies_on_the_clip(client: TestClient, session: Session, clip: Cl
     send(client, session, "add_layer", layer={"channels": {slot: [[0, 0.8]] for slot in SMILE}})
     assert change(frame(client, session, 6), alone) > 2
     assert frame(client, session, 6).header["clip"] == clip.key
+
+
+def test_the_picture_file_has_the_layers_at_the_playhead(
+    client: TestClient, session: Session, services: Services
+) -> None:
+    keys = {slot: [[0, 0, "linear"], [2, 0.9, "linear"]] for slot in SMILE}
+    send(client, session, "add_layer", layer={"channels": keys})
+    order = PictureOrder.of(area="crop", format="png", size=512)
+    pictures = []
+    for seconds in (0, 2):
+        send(client, session, "playhead", seconds=seconds)
+        data = write_picture(session, order, renderer=services.renderer).read_bytes()
+        pictures.append(decode(data))
+    assert np.abs(pictures[1].astype(int) - pictures[0])[MOUTH].mean() > 2
+    # the live frame is a JPEG of the same picture
+    assert np.abs(frame(client, session, 50).picture.astype(int) - pictures[1]).mean() < 3
+
+
+def test_twenty_layers_and_three_thousand_frames_stay_live(services: Services, session: Session) -> None:
+    source = random.Random(1)
+    free = [slot for slot in SLOTS if allowed(slot) and slot.control.kind in ("semantic", "dim", "pose")]
+    layers = []
+    for index in range(20):
+        mode = MODES[index % 2]
+        curves = {}
+        for slot in source.sample(free, 12):
+            low, high = value_range(slot, mode)
+            curves[slot.key] = Curve.of([(4 * i, source.uniform(low, high) / 4, "spline") for i in range(31)])
+        layers.append(Layer(mode=mode, ease_in_s=1).with_curves(curves))
+    document = Document(layers=tuple(layers), track=Track(Motion.identity(3000)))
+    assert session.portrait is not None
+    document.at(session.portrait, 0)
+    start = time.thread_time()
+    for index in range(3000):
+        document.at(session.portrait, index)
+    assert 1e3 * (time.thread_time() - start) / 3000 < 5
+    start = time.thread_time()
+    for index in range(100):
+        Stack(document.edit, document.replace_layer(3, layers[index % 3]).layers).apply(
+            session.portrait, session.portrait.motion, index / 25
+        )
+    assert 1e3 * (time.thread_time() - start) / 100 < 12
 
 
 # ---- undo of what is heavy ----

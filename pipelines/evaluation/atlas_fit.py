@@ -63,17 +63,21 @@ def load_pairs(path: Path) -> Pairs:
         ) from error
 
 
+def expression_covariance(pairs: Pairs, *, without: str | None = None) -> Doubles:
+    """(63, 63) covariance of the expression within clips, from all clips but one."""
+    exp = _centred(pairs, pairs.exp, without)
+    return exp.T @ exp / len(exp)
+
+
 def fit_jacobian(pairs: Pairs, *, without: str | None = None) -> Doubles:
     """(63, 478, 3) landmark displacement per unit of each dim, from all clips but one.
 
     A ridge regression of clip-centred landmarks, then a second one whose penalty per dim and face region falls with
     the effect that the first found: dims without business in a region come out near 0 there.
     """
-    clips = [pairs.rows(name) for name in pairs.names if name != without]
-    clips = [rows for rows in clips if len(rows) > 1]
-    exp = np.concatenate([pairs.exp[rows] - pairs.exp[rows].mean(0) for rows in clips])
-    moved = np.concatenate([pairs.landmarks[rows] - pairs.landmarks[rows].mean(0) for rows in clips])
-    gram = exp.T @ exp / len(exp)
+    exp = _centred(pairs, pairs.exp, without)
+    moved = _centred(pairs, pairs.landmarks, without)
+    gram = expression_covariance(pairs, without=without)
     cross = (exp.T @ moved.reshape(len(exp), -1) / len(exp)).reshape(N_EXP, N_LANDMARKS, 3)
     first = np.linalg.solve(gram + RIDGE * np.eye(N_EXP), cross.reshape(N_EXP, -1)).reshape(cross.shape)
     usual = np.sqrt(np.diag(gram))
@@ -84,6 +88,12 @@ def fit_jacobian(pairs: Pairs, *, without: str | None = None) -> Doubles:
         target = cross[:, rows].reshape(N_EXP, -1)
         fitted[:, rows] = np.linalg.solve(gram + np.diag(penalty), target).reshape(N_EXP, -1, 3)
     return fitted
+
+
+def _centred(pairs: Pairs, values: Doubles, without: str | None) -> Doubles:
+    """Rows of all clips but one, each clip about its own mean."""
+    clips = [pairs.rows(name) for name in pairs.names if name != without]
+    return np.concatenate([values[rows] - values[rows].mean(0) for rows in clips if len(rows) > 1])
 
 
 def _region_rows() -> list[NDArray[np.int64]]:

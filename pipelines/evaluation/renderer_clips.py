@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-from pipelines.evaluation.atlas_fit import Pairs, fit_jacobian
+from pipelines.evaluation.atlas_fit import Pairs, expression_covariance, fit_jacobian
 from pipelines.evaluation.renderer_measures import Likeness, Picture, Points, likeness
 from pipelines.motion.atlas import load_atlas
 from pipelines.motion.space import Motion
@@ -25,7 +25,6 @@ from pipelines.portrait.pose import head_pose, source_motion
 from pipelines.portrait.register import register
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.mesh.basis import clean_basis
-from pipelines.render.mesh.geometry import NECK_PIVOT_IN_HEAD, MeshGeometry, fit_head_frame
 from pipelines.render.mesh.renderer import MeshRenderer
 from pipelines.video import read_video
 
@@ -33,8 +32,6 @@ CALIBRATING = ("d0", "d3", "d6", "d18", "d20")
 """Clips that set brightness, light or hue of the interior (`synth.mouth_colours`); all others: held out."""
 FIRST_LATER_FRAME = 5
 COPY, SIMILARITY, LANDMARKS, DIMS = "copy", "2-D similarity", "mesh, true landmarks", "mesh, 63 dims"
-DIMS_AS_TRACK = "mesh, 63 dims as a track"
-"""The head where the motion's own translation puts it, as in a film that drives a portrait."""
 OPEN_LIPS = 0.08
 """Lip ratio above which the photo shows its own teeth."""
 
@@ -146,31 +143,20 @@ def _landmark_drawing(portrait: Portrait, targets: list[Target]) -> dict[str, li
 def _dims_drawing(
     portrait: Portrait, targets: list[Target], pairs: Pairs, rows: NDArray[np.int64], name: str
 ) -> dict[str, list[Picture]]:
-    """Expression of the motion extractor, relative to the first frame; rotation and scale are the real ones."""
-    renderer = MeshRenderer(basis=clean_basis(fit_jacobian(pairs, without=name)))
+    """Expression of the motion extractor, relative to the first frame; rotation, scale and translation of the head
+    from the landmarks, as in a film that drives a portrait."""
+    covariance = expression_covariance(pairs, without=name)
+    renderer = MeshRenderer(basis=clean_basis(fit_jacobian(pairs, without=name), covariance))
     handle = renderer.prepare(portrait, size=CROP_SIZE)
     exp = dict(zip(pairs.frame[rows].tolist(), pairs.exp[rows] - pairs.exp[rows[0]], strict=True))
-    tracks = [_track_motion(portrait, target, exp[target.frame]) for target in targets]
-    placed = [_placed(portrait, handle.geometry, *each) for each in zip(targets, tracks, strict=True)]
-    return {
-        label: [renderer.render(handle, motion) for motion in motions]
-        for label, motions in ((DIMS, placed), (DIMS_AS_TRACK, tracks))
-    }
+    motions = [_track_motion(portrait, target, exp[target.frame]) for target in targets]
+    return {DIMS: [renderer.render(handle, motion) for motion in motions]}
 
 
 def _track_motion(portrait: Portrait, target: Target, exp: NDArray[np.float64]) -> Motion:
     pose = source_motion(head_pose(target.landmarks), crop_size=CROP_SIZE)
     own = portrait.motion
     return pose.with_(exp=own.exp + exp.astype(np.float32).reshape(own.exp.shape))
-
-
-def _placed(portrait: Portrait, geometry: MeshGeometry, target: Target, motion: Motion) -> Motion:
-    """The motion with the translation that puts the point about which the mesh turns where it really is."""
-    rest, now = geometry.frame, fit_head_frame(np.asarray(target.landmarks, np.float64))
-    shift = (now.to_px(NECK_PIVOT_IN_HEAD) - rest.to_px(NECK_PIVOT_IN_HEAD)) * 2 / CROP_SIZE
-    t = portrait.motion.t.copy()
-    t[0, :2] += shift[:2].astype(np.float32)
-    return motion.with_(t=t)
 
 
 def _row(clip: str, label: str, pictures: list[Picture], targets: list[Target]) -> Row:

@@ -35,6 +35,10 @@ class Atlas:
     exp_mean_population: Array
     exp_std_population: Array
     exp_std_within_clip: Array
+    pca_var_official: Array
+    """(63,) share of the variance of relative expression that each component explains."""
+    pca_basis_official: Array
+    """(32, 63) the first components, rows of unit length."""
     dims_live: Array
     """(36,) dims that move in real faces."""
     semantic_names: Array

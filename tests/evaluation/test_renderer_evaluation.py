@@ -15,7 +15,7 @@ from pipelines.evaluation.atlas_fit import load_pairs
 from pipelines.evaluation.bench_render import bench_stages, timed_stages
 from pipelines.evaluation.degraded import AS_IT_IS, EDITS, TILE_PX, evaluate_degraded
 from pipelines.evaluation.renderer import RendererReport, clip_checks, find_clips
-from pipelines.evaluation.renderer_clips import COPY, DIMS, DIMS_AS_TRACK, LANDMARKS, SIMILARITY, evaluate_clip
+from pipelines.evaluation.renderer_clips import COPY, DIMS, LANDMARKS, SIMILARITY, evaluate_clip
 from pipelines.evaluation.renderer_stills import Still, background_std, random_vectors, robustness, zero_difference
 from pipelines.motion.controls import SLOT_HI, SLOT_LO
 from pipelines.portrait.crop import resample
@@ -89,10 +89,10 @@ def test_a_clip_is_drawn_better_than_copied(shared: Path) -> None:
     pairs = load_pairs(shared / "motion" / "pairs.npz")
     result = evaluate_clip(shared / "clips" / "d7.mp4", pairs=pairs, frames=3)
     rows = {row.drawn_by: row.measured for row in result.rows}
-    assert list(rows) == [COPY, SIMILARITY, LANDMARKS, DIMS, DIMS_AS_TRACK]
+    assert list(rows) == [COPY, SIMILARITY, LANDMARKS, DIMS]
     assert rows[LANDMARKS].psnr_db > rows[COPY].psnr_db + 2
     assert rows[LANDMARKS].landmarks_pct < 1.5
     assert rows[DIMS].landmarks_pct < rows[COPY].landmarks_pct
-    assert result.strip.shape[0] == 6 * 224
+    assert result.strip.shape[0] == 5 * 224
     assert not result.calibrates_mouth
     assert {check.where for check in clip_checks(result)} == {"d7"}

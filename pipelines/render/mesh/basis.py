@@ -48,6 +48,11 @@ FIELD_OUTSIDE, FIELD_INERT = 1.3, 14.0
 """Head units per unit of expression in the middle of a local field. Outside the face: half of what the keypoint itself
 moves (`pose_scale_ratio` of the atlas is 2.625), since neighbours share its job. Inert: the slider ends at 3e-3, and
 there the bump should be some pixels high."""
+TAKE_OVER_RIDGE, TAKE_OVER_RIDGE_BROWS = 1e-6, 1e-4
+"""Penalty of what a dim takes over from others, mean squares of expression. The data hold too little of the brows to
+tell their dims apart by it: there the dims stay nearly as measured."""
+MOST_TAKEN = (0.5, 0.2)
+"""Shares of its own effect on a landmark and of its largest on any that a dim takes over at most: it keeps its way."""
 KNIT = 2.2
 """Head units per unit of expression at the inner ends of the brows: the knit control's row draws each in by about 3 %
 of the eye distance. The data hold too few frowns to measure it; the direction is that of the published frown row."""
@@ -63,10 +68,12 @@ OUTSIDE_RAMP = 0.25
 REGION_MARGIN = (0.04, 0.22)
 """Distance from a region's landmarks, head units, up to which a dim acts in full and from which it does not."""
 OUTSIDE_REGIONS = ("outline", "neck")
+OVAL_REGIONS = (*OUTSIDE_REGIONS, "jaw", "mouth")
+"""Regions whose dims move the outline of the face."""
 FAINT_TURN_DEG = 1.0
 """Turn of the eyes over the usual range of a dim from which they show what it does."""
-NECK_IN_HEAD = (0.0, 1.3)
-MIDLINE_WIDTH = 0.16
+NECK_IN_HEAD = (0.0, 1.3, 0.0)
+MIDLINE_WIDTH = 0.08
 EYEBALL_RADIUS_IN_HEAD = 0.135
 """12 mm."""
 
@@ -87,14 +94,18 @@ class MotionBasis:
 
 @lru_cache(maxsize=1)
 def motion_basis() -> MotionBasis:
-    """The cleaned basis of the shipped atlas, computed once (about 30 ms)."""
-    return clean_basis(load_atlas().J)
+    """The cleaned basis of the shipped atlas, computed once (about 80 ms)."""
+    return clean_basis(load_atlas().J, _usual_covariance())
 
 
-def clean_basis(jacobian: NDArray[np.floating]) -> MotionBasis:
-    """The basis that a measured (63, 478, 3) Jacobian gives, in the convention of the atlas' `J`."""
-    jacobian = jacobian.astype(np.float64)
-    jacobian = _symmetrised(jacobian) * _region_masks()[..., None]
+def clean_basis(jacobian: NDArray[np.floating], covariance: Doubles) -> MotionBasis:
+    """The basis that a measured (63, 478, 3) Jacobian gives, in the convention of the atlas' `J`.
+
+    Args:
+        covariance: (63, 63) of the expression within clips: which dims move together in the faces it was measured on.
+    """
+    jacobian = _symmetrised(jacobian.astype(np.float64))
+    jacobian = _symmetrised(_kept_to_regions(jacobian, covariance))
     iris = _iris_rotation(jacobian)
     jacobian[:, N_MESH:] = 0.0
     _cut_tails(jacobian)
@@ -126,9 +137,16 @@ def local_fields(vertices_in_head: Doubles, dims: tuple[int, ...]) -> Doubles:
     outside = _outside_face(vertices_in_head)
     for row, dim in enumerate(dims):
         on_face = not DIMS[dim].live
-        offset = vertices_in_head[:, :2] - _field_centre(dim)
+        centre = _field_centre(dim)
+        offset = vertices_in_head[:, :2] - centre[:2]
         sigma = FIELD_SIGMA if on_face else OUTSIDE_SIGMA
-        bump = np.exp(-0.5 * (offset**2).sum(1) / sigma**2)
+        distance2 = (offset**2).sum(1)
+        if on_face:
+            # hair that lies behind the skin appears elsewhere in a turned portrait
+            distance2[N_LANDMARKS:] += (vertices_in_head[N_LANDMARKS:, 2] - centre[2]) ** 2
+        bump = np.exp(-0.5 * distance2 / sigma**2)
+        if on_face and DIMS[dim].region == "outline":
+            bump[:N_LANDMARKS] *= _region_area(DIMS[dim].region)
         bump *= FIELD_INERT * (1.0 - outside) if on_face else FIELD_OUTSIDE * outside
         axis = dim % (N_EXP // N_KEYPOINTS)
         if axis < 2:
@@ -136,18 +154,19 @@ def local_fields(vertices_in_head: Doubles, dims: tuple[int, ...]) -> Doubles:
         else:
             fields[row, :, 2] = bump
             fields[row, :, :2] = -0.6 * bump[:, None] * offset / sigma
+    _free_lids(fields)
     return fields
 
 
 def _field_centre(dim: int) -> Doubles:
-    """(2,) middle of a local field in the head frame: for an inert dim the landmark nearest its keypoint."""
+    """(3,) middle of a local field in the head frame: for an inert dim the landmark nearest its keypoint."""
     if DIMS[dim].live and DIMS[dim].region == "neck":
         return np.array(NECK_IN_HEAD)
-    face = canonical_in_head()[:, :2]
-    keypoint = load_atlas().kp_in_mesh[DIMS[dim].keypoint, :2]
+    face = canonical_in_head()
+    keypoint = load_atlas().kp_in_mesh[DIMS[dim].keypoint]
     if DIMS[dim].live:
         return np.clip(keypoint, 1.15 * face.min(0), 1.15 * face.max(0))
-    return face[np.linalg.norm(face - keypoint, axis=1).argmin()]
+    return face[np.linalg.norm(face[:, :2] - keypoint[:2], axis=1).argmin()]
 
 
 def _outside_face(vertices_in_head: Doubles) -> Doubles:
@@ -195,11 +214,43 @@ def _symmetrised(jacobian: Doubles) -> Doubles:
     return out
 
 
+def _usual_covariance() -> Doubles:
+    """(63, 63) covariance of relative expression from the atlas' components."""
+    atlas = load_atlas()
+    basis = atlas.pca_basis_official.astype(np.float64)
+    shares = atlas.pca_var_official[: len(basis)].astype(np.float64)
+    total = float((atlas.exp_std_within_clip.astype(np.float64) ** 2).sum())
+    return (basis.T * shares) @ basis * total
+
+
+def _kept_to_regions(jacobian: Doubles, covariance: Doubles) -> Doubles:
+    """The measured Jacobian inside every dim's regions, corrected for what is lost outside them.
+
+    Cutting a dim off where it has no business would lose the motion there; of the dims that move with it in real
+    faces, those that belong there take it over, but none whose own effect is too faint to be trusted.
+    """
+    masks = _region_masks().T
+    kept = masks.T[..., None] * jacobian
+    shown = np.linalg.norm(kept[..., :2], axis=-1).max(-1) * _usual_range() >= EFFECT_TO_SHOW
+    masks = masks * shown
+    lost = np.einsum("de,evc->vdc", covariance, jacobian - kept)
+    penalty = TAKE_OVER_RIDGE + (TAKE_OVER_RIDGE_BROWS - TAKE_OVER_RIDGE) * _region_area("brows")
+    normal = masks[:, :, None] * covariance * masks[:, None, :] + penalty[:, None, None] * np.eye(N_EXP)
+    taken_over = np.linalg.solve(normal, masks[..., None] * lost)
+    taken_over = (masks[..., None] * taken_over).transpose(1, 0, 2)
+    own, more = np.linalg.norm(kept, axis=-1), np.linalg.norm(taken_over, axis=-1)
+    limit = np.minimum(1.0, (MOST_TAKEN[0] * own + MOST_TAKEN[1] * own.max(1, keepdims=True)) / (more + 1e-12))
+    return kept + taken_over * limit[..., None]
+
+
 def _region_masks() -> Doubles:
     """(63, 478) share of each dim's effect to keep: its regions with soft edges, its own eye."""
     x = canonical_in_head()[:, 0]
     area = {region: _region_area(region) for region in REGIONS}
     masks = np.stack([np.max([area[region] for region in dim.regions], axis=0) for dim in DIMS])
+    # hair hangs on the oval: what moves neither outline nor jaw leaves it alone
+    inner = np.array([not set(dim.regions) & set(OVAL_REGIONS) for dim in DIMS])
+    masks[np.ix_(inner, OVAL)] = 0.0
     partner, _ = _partners()
     for dim in np.flatnonzero(partner != np.arange(N_EXP)):
         sign = -1.0 if DIMS[dim].side == SIDES[0] else 1.0

@@ -28,9 +28,6 @@ LASH_WIDTH = 0.10
 """Distance of the lash ring from the lid margin in eye widths, upper lid; lower lid and corners less."""
 LASH_BELOW_FOLD = 0.85
 """Share of the way to the fold of the upper lid that the lash ring reaches at most."""
-NECK_PIVOT_IN_HEAD = np.array([0.0, 0.308, 0.927])
-"""The head turns about this point. On seven clips of LivePortrait's own motion this costs 0.3 % of the pupil distance
-against the origin of the keypoints; the hair outline stays put, which hides most disocclusion."""
 SILHOUETTE_DEPTH_IN_HEAD = np.array([0.0, -0.142, 0.870])
 RIM_DEPTH_IN_HEAD, RIM_DEPTH_SHARE = 0.45, 0.55
 """From this far in front of the silhouette plane on, depth counts only in part."""
@@ -43,7 +40,7 @@ JAW_Y_IN_HEAD = 0.85
 SPOKE_HALF_WIDTH_DEG = 5.0
 SILHOUETTE_MARGIN = 0.06
 """How far outside the silhouette its colour is read once the face turns back, in radii."""
-CALM_SHARE = 0.22
+CALM_SHARE = 0.28
 """Within this share of the picture from its border the head's turn dies down: a shorter way would stretch hair that
 the crop cuts off into streaks."""
 CALM_FROM = 0.15
@@ -109,6 +106,8 @@ class MeshGeometry:
     """The first of the triangles that fill the openings of eyes and mouth."""
     n_face: int
     """Vertices of the face proper, before the rings."""
+    oval_ids: Ints
+    """(72,) vertices along the outline of the face; the second oval lies on them."""
     lash_ids: Ints
     """(2, 16) lash vertices per eye, in the order of `eye_rings()`."""
     carriers: Ints
@@ -147,6 +146,16 @@ def fit_head_frame(landmarks_px: Doubles) -> HeadFrame:
     rotation = (u * signs) @ vt
     scale = float((singular * signs).sum() / (weights @ (centred**2).sum(1)))
     return HeadFrame(scale_px=scale, rotation=rotation, origin_px=mean_px - scale * rotation @ mean_head)
+
+
+@lru_cache(maxsize=1)
+def turn_pivot_in_head() -> Doubles:
+    """(3,) the point about which the head turns: the one that the translation of the motion space places.
+
+    A neck further back keeps the outline of the hair still, but puts a filmed head 2 to 4 % of the pupil distance
+    beside its own translation.
+    """
+    return -load_atlas().pose_t_offset.astype(np.float64)
 
 
 @lru_cache(maxsize=1)
@@ -207,6 +216,7 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         n_skin_triangles=len(skin),
         first_hole=len(skin) + len(ring_triangles),
         n_face=len(face),
+        oval_ids=oval_ids,
         lash_ids=lash_ids,
         carriers=carriers,
         carry=carry,

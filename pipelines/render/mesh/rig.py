@@ -24,11 +24,11 @@ from pipelines.render.mesh.anatomy import (
 )
 from pipelines.render.mesh.basis import EYEBALL_RADIUS_IN_HEAD, MotionBasis, local_fields, motion_basis
 from pipelines.render.mesh.geometry import (
-    NECK_PIVOT_IN_HEAD,
     MeshGeometry,
     face_triangles,
     fit_head_frame,
     smoothstep,
+    turn_pivot_in_head,
 )
 from pipelines.render.mesh.kernels import project, unfold
 from pipelines.render.mesh.lashes import LashFollow
@@ -130,7 +130,7 @@ class FaceRig:
         geometry, rest = self._geometry, self._geometry.frame
         now = fit_head_frame(landmarks_px)
         rotation = now.rotation @ rest.rotation.T
-        shift = (now.to_px(NECK_PIVOT_IN_HEAD) - rest.to_px(NECK_PIVOT_IN_HEAD))[:2]
+        shift = (now.to_px(turn_pivot_in_head()) - rest.to_px(turn_pivot_in_head()))[:2]
         scale = now.scale_px / rest.scale_px
         self._project(geometry.vertices_in_head, rotation, scale, shift, self._posed)
         self._rigid[:] = self._posed[:N_LANDMARKS]
@@ -248,10 +248,10 @@ class FaceRig:
         project(
             head,
             rotation @ frame.rotation,
-            NECK_PIVOT_IN_HEAD,
+            turn_pivot_in_head(),
             frame.scale_px * scale,
             CAMERA_DISTANCE_IN_HEAD * frame.scale_px,
-            frame.to_px(NECK_PIVOT_IN_HEAD),
+            frame.to_px(turn_pivot_in_head()),
             shift,
             geometry.follow,
             geometry.vertices,

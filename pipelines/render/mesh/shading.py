@@ -28,6 +28,8 @@ class FaceLight:
         vertex_normals(geometry.vertices, self._triangles, self._count, True, self._rest)
         self._now = np.empty_like(self._rest)
         self._weight = geometry.follow * np.where(np.arange(len(self._rest)) < geometry.n_face, 1.0, geometry.carry)
+        self._oval = geometry.oval_ids
+        self._second_oval = geometry.n_face + np.arange(len(self._oval))
         self._direction = STRENGTH * self._fit(image, geometry)
         self._gain = np.ones(len(self._rest), np.float32)
 
@@ -41,6 +43,8 @@ class FaceLight:
         vertex_normals(posed, self._triangles, self._count, True, self._now)
         log_gain = np.clip((self._now - self._rest) @ self._direction, -MAX_LOG_GAIN, MAX_LOG_GAIN)
         self._gain[:] = 1.0 + (np.exp(log_gain) - 1.0) * self._weight
+        # the surroundings begin on the outline of the face: light that differed there would draw a line along it
+        self._gain[self._second_oval] = self._gain[self._oval]
         return self._gain
 
     def _fit(self, image: NDArray[np.uint8], geometry: MeshGeometry) -> Doubles:

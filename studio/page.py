@@ -205,6 +205,7 @@ def _control(control: Control) -> dict[str, Any]:
         "band": control.band,
         "limit": control.limit,
         "tip": control.tip,
+        "source": control.source,
         "live": control.live,
         "confidence": control.confidence,
         "dim": control.dim,

@@ -40,9 +40,14 @@
       ([name, ...keys]) => `<div><dt>${name}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`,
     );
     const dialog = make(`<dialog class="sheet" aria-label="Keyboard shortcuts"><header><h2>Keyboard shortcuts</h2>
+      <span class="space"></span><button type="button" class="chip" data-action="tour" title="Three steps: handles, sliders, export">Show the tour</button>
       ${studio.button("close", "Close · Escape")}</header><dl>${items.join("")}</dl></dialog>`);
     dialog.addEventListener("click", (event) => {
       if (event.target === dialog || event.target.closest("[data-action=close]")) dialog.close();
+    });
+    one("[data-action=tour]", dialog).addEventListener("click", () => {
+      dialog.close();
+      studio.tour.begin();
     });
     dialog.addEventListener("close", () => dialog.remove());
     return dialog;

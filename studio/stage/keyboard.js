@@ -102,6 +102,7 @@
 
   function escape(event) {
     if (one("dialog.sheet")) return;
+    if (studio.tour.end()) return event.preventDefault();
     if (dialogs.closePopover() || (mask.tool() && (mask.choose(""), true)) || toast.hide("error") || toast.hide("info")) {
       event.preventDefault();
       return;

@@ -71,7 +71,9 @@
     tip() {
       const side = table.slots.get(this.name)?.side;
       const whose = side ? `The ${side} side of the person, not of the picture. ` : "";
-      return whose + (this.control.tip || this.label);
+      const { tip, unit, kind, source } = this.control;
+    const measure = unit || (kind === "eye" ? "ratio" : "factor");
+    return `${whose}${tip || this.label} · unit: ${measure} · source: ${source || "the studio's own setting"}`;
     }
 
     placeBand() {

@@ -152,10 +152,19 @@ def crowding() -> float:
     return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
 
 
-def open_context(browser: Browser, size: tuple[int, int] = DESKTOP, **options: Any) -> BrowserContext:
+SEEN = "try { localStorage.setItem('studio.tour', 'done'); } catch { /* no storage on a blank page */ }"
+"""Makes the visitor one who has seen the tour."""
+
+
+def open_context(
+    browser: Browser, size: tuple[int, int] = DESKTOP, *, is_first_visit: bool = False, **options: Any
+) -> BrowserContext:
+    """A window of its own; unless `is_first_visit`, of somebody who has been here before."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]}, **options)
     context.set_default_timeout(30_000)
     context.add_init_script(PROBE)
+    if not is_first_visit:
+        context.add_init_script(SEEN)
     return context
 
 

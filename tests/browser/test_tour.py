@@ -1,0 +1,96 @@
+"""The first-visit tour, and what every panel and control says about itself."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser.driver import DESKTOP, PHONE, Studio, open_context, open_studio
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE])
+def test_a_first_visit_gets_three_steps_once(browser: Browser, studio_url: str, size: tuple[int, int]) -> None:
+    context = open_context(browser, size, is_first_visit=True)
+    try:
+        studio = open_studio(context, studio_url)
+        page, card = studio.page, studio.page.get_by_role("dialog")
+        titles = []
+        for step in (1, 2, 3):
+            expect(card.locator("small")).to_have_text(f"{step} of 3")
+            titles.append(card.locator("h2").inner_text())
+            # the card is whole on the screen, has the focus and names itself to a screen reader
+            box = card.bounding_box()
+            assert box and box["x"] >= 0 and box["y"] >= 0
+            assert box["x"] + box["width"] <= size[0] and box["y"] + box["height"] <= size[1]
+            assert page.evaluate("() => document.activeElement.dataset.tour") == "next"
+            assert card.get_attribute("aria-describedby") == "tour-text" and page.locator(".toured").count() == 1
+            page.keyboard.press("Enter")
+        assert len(set(titles)) == 3
+        expect(card).to_have_count(0)
+        assert page.locator(".toured").count() == 0
+        page.reload()
+        page.wait_for_function("() => window.studio?.stage?.drawnSeq > 0")
+        page.wait_for_timeout(1500)
+        expect(page.locator(".tour")).to_have_count(0)
+    finally:
+        context.close()
+
+
+def test_escape_skips_it_and_the_sheet_begins_it_again(browser: Browser, studio_url: str) -> None:
+    context = open_context(browser, is_first_visit=True)
+    try:
+        studio = open_studio(context, studio_url)
+        page = studio.page
+        expect(page.locator(".tour")).to_be_visible()
+        page.keyboard.press("ArrowRight")
+        page.keyboard.press("ArrowLeft")
+        expect(page.locator(".tour small")).to_have_text("1 of 3")
+        page.keyboard.press("Escape")
+        expect(page.locator(".tour")).to_have_count(0)
+        assert studio.run("() => localStorage.getItem('studio.tour')") == "done"
+        page.keyboard.press("?")
+        page.locator("dialog.sheet [data-action=tour]").click()
+        expect(page.locator(".tour small")).to_have_text("1 of 3")
+        page.locator("[data-tour=skip]").click()
+        expect(page.locator(".tour")).to_have_count(0)
+    finally:
+        context.close()
+
+
+def test_a_returning_visitor_sees_the_picture_alone(studio: Studio) -> None:
+    studio.page.wait_for_timeout(1200)
+    assert studio.page.locator(".tour").count() == 0
+
+
+# ---- what things say ----
+def test_every_panel_has_two_lines_of_help(studio: Studio) -> None:
+    for panel in studio.run("() => studio.availablePanels().map(panel => panel.key)"):
+        studio.panel(panel)
+        lines = studio.page.locator(".panel.open .panel-head p")
+        assert lines.count() == 2, panel
+        texts = lines.all_inner_texts()
+        assert all(10 < len(text) < 75 for text in texts), texts
+        heights = [box["height"] for line in lines.all() if (box := line.bounding_box())]
+        assert max(heights) < 20, panel
+
+
+def test_every_slider_names_its_unit_and_source(studio: Studio) -> None:
+    titles = studio.run("""() => [...document.querySelectorAll('#studio .sl')].map(
+        row => [row.dataset.key, row.querySelector('.name').title])""")
+    assert len(titles) > 90
+    wrong = [key for key, title in titles if not re.search(r" · unit: \S+ · source: \S+", title)]
+    assert wrong == []
+
+
+def test_every_button_and_choice_says_what_it_does(studio: Studio) -> None:
+    nameless = studio.run("""() => {
+        const items = document.querySelectorAll('#studio .panel :is(button, select, .check, input[type=text])');
+        const speaks = item => item.closest('[title], [aria-label]:not(.panel)') || item.querySelector('[title]')
+            || item.textContent.trim();
+        return [...items].filter(item => !speaks(item)).map(item => item.outerHTML.slice(0, 80));
+    }""")
+    assert nameless == []

@@ -20,7 +20,7 @@ def test_a_first_visit_gets_three_steps_once(browser: Browser, studio_url: str, 
         page, card = studio.page, studio.page.get_by_role("dialog")
         titles = []
         for step in (1, 2, 3):
-            expect(card.locator("small")).to_have_text(f"{step} of 3")
+            expect(card.locator("small")).to_have_text(f"{step} of 3", timeout=20_000)
             titles.append(card.locator("h2").inner_text())
             # the card is whole on the screen, has the focus and names itself to a screen reader
             box = card.bounding_box()
@@ -45,7 +45,7 @@ def test_escape_skips_it_and_the_sheet_begins_it_again(browser: Browser, studio_
     try:
         studio = open_studio(context, studio_url)
         page = studio.page
-        expect(page.locator(".tour")).to_be_visible()
+        expect(page.locator(".tour")).to_be_visible(timeout=20_000)
         page.keyboard.press("ArrowRight")
         page.keyboard.press("ArrowLeft")
         expect(page.locator(".tour small")).to_have_text("1 of 3")

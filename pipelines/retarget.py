@@ -57,13 +57,19 @@ class RetargetOptions:
 
 
 def read_driver(
-    path: Path, *, extractor: Extractor = "landmarks", fps: float = FPS, progress: Progress | None = None
+    path: Path,
+    *,
+    extractor: Extractor = "landmarks",
+    fps: float = FPS,
+    face_index: int = 0,
+    progress: Progress | None = None,
 ) -> Track:
     """The motion of a driver, whatever kind of file it is.
 
     Args:
         extractor: how a film is read.
         fps: rate a film is read at; other drivers keep their own.
+        face_index: which face of a film, 0 = the largest where the first one is seen; for landmarks.
 
     Raises:
         StudioError: not a file we read, no face in the film, or weights that are not here.
@@ -73,10 +79,10 @@ def read_driver(
     if path.suffix.lower() not in VIDEO_SUFFIXES:
         known = ", ".join((*VIDEO_SUFFIXES, *FORMATS))
         raise StudioError(f"`driver` should be a video or a motion file ({known}) but is '{path.name[:60]}'.")
-    return _read_film(path, extractor, fps, progress)
+    return _read_film(path, extractor, fps, face_index, progress)
 
 
-def _read_film(path: Path, extractor: Extractor, fps: float, progress: Progress | None) -> Track:
+def _read_film(path: Path, extractor: Extractor, fps: float, face_index: int, progress: Progress | None) -> Track:
     from pipelines.portrait.video_motion import LandmarkMotionExtractor, read_motion
 
     if extractor == "neural":
@@ -85,7 +91,7 @@ def _read_film(path: Path, extractor: Extractor, fps: float, progress: Progress 
 
         reader = NeuralMotionExtractor(load_motion_extractor())
     else:
-        reader = LandmarkMotionExtractor()
+        reader = LandmarkMotionExtractor(face_index=face_index)
     found = read_motion(path, reader, fps=fps, progress=progress)
     track = found.track(label=path.stem[:100])
     first_seen = int(np.flatnonzero(found.seen)[0])

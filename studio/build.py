@@ -11,6 +11,7 @@ import gradio as gr
 from studio.bench_routes import bench_routes
 from studio.clip_routes import clip_routes
 from studio.document_routes import document_routes
+from studio.drive_routes import drive_routes
 from studio.events import Wiring
 from studio.live import live_routes, server_function
 from studio.page import page_data
@@ -88,6 +89,7 @@ def launch_options(services: Services) -> dict[str, Any]:
                 *live_routes(services),
                 *clip_routes(services),
                 *document_routes(services),
+                *drive_routes(services),
                 *pose_routes(services),
                 *bench_routes(services),
             ]

@@ -16,7 +16,7 @@ from studio.wording import GENERIC
 
 log = logging.getLogger(__name__)
 
-Kind = Literal["speech", "film", "bench"]
+Kind = Literal["speech", "drive", "film", "bench"]
 State = Literal["waiting", "running", "done", "failed", "cancelled"]
 WORK_THREADS = 1
 """Long work of all visitors takes turns, so that live frames keep the other core."""

@@ -24,6 +24,7 @@ from pipelines.portrait.register import keypoints_in_crop
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.choice import VARIABLE, Choice
 from studio.document import document_state
+from studio.drive_order import drive_choices
 from studio.examples import EXAMPLES
 from studio.live import ROUTES
 from studio.session import Session
@@ -59,6 +60,12 @@ PANELS: tuple[tuple[str, str, str, str], ...] = (
         "Speech",
         "A voice moves the face; every control acts on top",
         "Record, upload or type; play it under the stage",
+    ),
+    (
+        "drive",
+        "Drive",
+        "A film, a capture or the webcam moves the face",
+        "What was read is kept: strength and smoothing act at once",
     ),
     (
         "layers",
@@ -130,6 +137,7 @@ def page_data(choice: Choice, *, speech: dict[str, Any] | None = None) -> dict[s
             if key != "speech" or speech is not None
         ],
         "speech": speech,
+        "drive": drive_choices(),
         "examples": [{"key": e.key, "label": e.label, "credit": e.credit} for e in EXAMPLES],
         "renderer": renderer_data(choice),
         "routes": dict(ROUTES),

@@ -170,6 +170,10 @@ class Services:
         layers = document.layers if layers is None else layers
         with session.drawing_lock:
             drawing = self._drawing(session)
+            camera = session.camera
+            if camera is not None and (base := camera.base(drawing.portrait)) is not None:
+                header, jpeg = drawing.draw(edit, view=session.view, base=base, layers=layers)
+                return {**header, "clip": None, "camera": camera.pictures}, jpeg
             if frame is None or (clip is None and not layers):
                 return drawing.draw(edit, view=session.view, layers=layers)
             last = MAX_SECONDS * document.track.fps if clip is None else len(clip.track) - 1.0

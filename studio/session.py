@@ -23,6 +23,8 @@ from studio.newest import NewestWins
 if TYPE_CHECKING:
     from pipelines.motion.match import Expression
     from studio.bench import BenchResult
+    from studio.camera import Camera
+    from studio.drive import Driver
 
 View = Literal["crop", "photo"]
 VIEWS: tuple[View, ...] = ("crop", "photo")
@@ -68,6 +70,10 @@ class Session:
         """The face of another photo, whose expression the Poses panel can match."""
         self.bench: BenchResult | None = None
         """The newest measurement of the Bench panel."""
+        self.driver: Driver | None = None
+        """What moves the face as it was read, so that its options can change."""
+        self.camera: Camera | None = None
+        """The webcam that drives the face right now."""
         self.film: Path | None = None
         """The newest video of this visitor."""
         # the folder's name shows in download addresses, so it must not be the token
@@ -134,6 +140,10 @@ class Session:
         self.stopped.set()
         if self.job is not None:
             self.job.stop()
+        camera, self.camera = self.camera, None
+        if camera is not None:
+            camera.reader.close()
+        self.driver = None
         self.clips.clear()
         self.history = History.of(Document())
         self.portrait = self.other = self.bench = None

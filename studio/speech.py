@@ -89,7 +89,7 @@ class SpeechDesk:
         """
         from pipelines.speech.tts import speak
 
-        path = session.folder / f"{_label_of(str(text))}.wav"
+        path = session.folder / f"{label_of(str(text))}.wav"
         speak(str(text), path, voice=str(speaker))
         return path
 
@@ -105,7 +105,7 @@ class SpeechDesk:
         if model is None:
             raise StudioError("Speech needs its model, which is missing; restore assets from the repository.")
         recording = self._recordings.get(voice.name)
-        label = recording.label if recording else _label_of(voice.stem)
+        label = recording.label if recording else label_of(voice.stem)
 
         def work(job: Job) -> None:
             track, sound = make_track(
@@ -155,7 +155,7 @@ def make_track(
     return track, Media(".wav", sound)
 
 
-def _label_of(text: str) -> str:
+def label_of(text: str) -> str:
     """A name for the visitor, and safe as a file name: letters, digits, spaces, a few marks."""
     kept = "".join(c if c.isalnum() or c in " -_'" else " " for c in text)
     return " ".join(kept.split())[:MAX_LABEL].strip() or "Voice"

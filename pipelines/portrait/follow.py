@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,11 +50,24 @@ class FollowedFace:
         return transform(self.first_from_crop, self.face_in_crop.landmarks)
 
 
-def follow_face(frames: Iterable[Picture]) -> Iterator[FollowedFace | None]:
-    """The largest face of the first frame that has one, then the same face; None where it is not seen.
+def faces_at_start(frames: Iterable[Picture], *, most: int = SEARCH_EVERY) -> list[Picture]:
+    """(512, 512, 3) RGB crops of the faces that `follow_face` can follow, largest first.
+
+    Args:
+        most: frames looked at before the film counts as one without a face.
+    """
+    for frame in islice(frames, most):
+        if faces := face_finder().find(frame):
+            return [cut(frame, crop_transform(face.landmarks), size=CROP_SIZE) for face in faces]
+    return []
+
+
+def follow_face(frames: Iterable[Picture], *, face_index: int = 0) -> Iterator[FollowedFace | None]:
+    """One face of the first frame that has it, then the same face; None where it is not seen.
 
     Args:
         frames: (H, W, 3) uint8 RGB, all of one film. About 20 ms of CPU time each, one in memory at a time.
+        face_index: which face of that frame, 0 = the largest.
     """
     last: Face | None = None
     held = first = None
@@ -61,7 +75,7 @@ def follow_face(frames: Iterable[Picture]) -> Iterator[FollowedFace | None]:
     for frame in frames:
         seen = None if held is None or lost else _look(frame, held)
         if seen is None:
-            seen = _search(frame, last, thoroughly=lost % SEARCH_EVERY == 0)
+            seen = _search(frame, last, face_index, thoroughly=lost % SEARCH_EVERY == 0)
         if seen is None:
             lost += 1
             yield None
@@ -88,11 +102,13 @@ def _look(frame: Picture, held: Matrix) -> tuple[Picture, Face, Matrix] | None:
     return None if again is None else (image, again, better)
 
 
-def _search(frame: Picture, last: Face | None, *, thoroughly: bool) -> tuple[Picture, Face, Matrix] | None:
+def _search(
+    frame: Picture, last: Face | None, face_index: int, *, thoroughly: bool
+) -> tuple[Picture, Face, Matrix] | None:
     faces = face_finder().find(frame) if thoroughly else face_finder().detect(frame)
-    if not faces:
+    if len(faces) <= (face_index if last is None else 0):
         return None
-    found = max(faces, key=lambda face: face.size_px)
+    found = sorted(faces, key=lambda face: -face.size_px)[face_index if last is None else 0]
     if last is not None and len(faces) > 1:
         centre, size_px = last.centre, last.size_px
         found = min(faces, key=lambda face: float(np.linalg.norm(face.centre - centre)))

@@ -81,15 +81,7 @@ class FaceFinder:
         height, width = picture.shape[:2]
         with self._lock:
             result = self._landmarker.detect(task_image(picture))
-        # MediaPipe's 0 and 1 are the outer edges of the picture; half a pixel less gives pixel centres
-        size, centre = np.array([width, height, width]), np.array([0.5, 0.5, 0.0])
-        return [
-            Face(
-                np.array([(p.x, p.y, p.z) for p in points], np.float64) * size - centre,
-                np.array([shape.score for shape in shapes], np.float32),
-            )
-            for points, shapes in zip(result.face_landmarks, result.face_blendshapes, strict=True)
-        ]
+        return faces_of(result, width=width, height=height)
 
     def find(self, photo: Picture) -> list[Face]:
         """All faces of an (H, W, 3) RGB photo in photo pixels, largest first.
@@ -130,6 +122,19 @@ class FaceFinder:
                 found = self._find_in(photo[top:bottom, left:right], side=TILE_SIDE)
                 faces = _merge(faces, [face.moved(shift) for face in found])
             grid *= 2
+
+
+def faces_of(result: Any, *, width: int, height: int) -> list[Face]:
+    """Faces of a landmarker's result on a picture of that many pixels."""
+    # MediaPipe's 0 and 1 are the outer edges of the picture; half a pixel less gives pixel centres
+    size, centre = np.array([width, height, width]), np.array([0.5, 0.5, 0.0])
+    return [
+        Face(
+            np.array([(p.x, p.y, p.z) for p in points], np.float64) * size - centre,
+            np.array([shape.score for shape in shapes], np.float32),
+        )
+        for points, shapes in zip(result.face_landmarks, result.face_blendshapes, strict=True)
+    ]
 
 
 @lru_cache(maxsize=1)

@@ -118,6 +118,13 @@ class LandmarkMotionExtractor:
 
     name = "Landmarks"
 
+    def __init__(self, *, face_index: int = 0) -> None:
+        """
+        Args:
+            face_index: which face of the first frame that shows one, 0 = the largest.
+        """
+        self._face_index = face_index
+
     def extract(
         self,
         frames: Iterable[Picture],
@@ -129,19 +136,19 @@ class LandmarkMotionExtractor:
     ) -> FaceMotion:
         """As `MotionExtractor.extract`."""
         parts = []
-        found = Sightings()
+        found = Sightings(face_index=self._face_index)
         for face in found.watch(frames, total=total, progress=progress):
-            parts.append(_landmark_motion(face.face_in_crop, head_pose(face.landmarks_in_first), in_first=face))
+            parts.append(landmark_motion(face.face_in_crop, head_pose(face.landmarks_in_first), in_first=face))
         motion = found.spread(parts)
         if isinstance(reference, Portrait):
             own = Face(np.asarray(reference.landmarks_in_crop, np.float64), reference.blendshapes)
-            rest = _landmark_motion(own, head_pose(own.landmarks))
+            rest = landmark_motion(own, head_pose(own.landmarks))
         else:
             rest = found.frame(motion, reference)
-        offset = load_atlas().exp_mean_population.reshape(1, N_KEYPOINTS, 3) - rest.exp
+        motion, rest = at_population_mean(motion, rest)
         return FaceMotion(
-            motion=motion.with_(exp=motion.exp + offset),
-            reference=rest.with_(exp=rest.exp + offset),
+            motion=motion,
+            reference=rest,
             seen=found.seen,
             eye_ratio=found.eye_ratio,
             lip_ratio=found.lip_ratio,
@@ -150,7 +157,13 @@ class LandmarkMotionExtractor:
         )
 
 
-def _landmark_motion(face: Face, pose: HeadPose, *, in_first: FollowedFace | None = None) -> Motion:
+def at_population_mean(motion: Motion, rest: Motion) -> tuple[Motion, Motion]:
+    """Motion of landmarks and its rest frame, told so that the rest frame has the mean expression of all people."""
+    offset = load_atlas().exp_mean_population.reshape(1, N_KEYPOINTS, 3) - rest.exp
+    return motion.with_(exp=motion.exp + offset), rest.with_(exp=rest.exp + offset)
+
+
+def landmark_motion(face: Face, pose: HeadPose, *, in_first: FollowedFace | None = None) -> Motion:
     """One frame; its expression is right up to an offset that depends on the person."""
     atlas = load_atlas()
     landmarks = face.landmarks if in_first is None else in_first.landmarks_in_first
@@ -163,7 +176,8 @@ def _landmark_motion(face: Face, pose: HeadPose, *, in_first: FollowedFace | Non
 class Sightings:
     """Which frames show the face, and what is measured in each whoever reads the motion."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, face_index: int = 0) -> None:
+        self._face_index = face_index
         self._seen: list[bool] = []
         self._eyes: list[Floats] = []
         self._lips: list[Floats] = []
@@ -172,7 +186,7 @@ class Sightings:
         self, frames: Iterable[Picture], *, total: int | None = None, progress: Progress | None = None
     ) -> Iterator[FollowedFace]:
         """Only the frames that show the face."""
-        for count, face in enumerate(follow_face(frames), 1):
+        for count, face in enumerate(follow_face(frames, face_index=self._face_index), 1):
             self._seen.append(face is not None)
             if face is not None:
                 self._eyes.append(eye_ratio(face.face_in_crop.landmarks))

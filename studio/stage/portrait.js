@@ -156,6 +156,7 @@
       const { files } = event.dataTransfer;
       if (files[0] && studio.project.isProject(files[0])) studio.project.open(files[0]);
       else if (files[0]?.type.startsWith("audio/") && state.data.speech) studio.speech.give(files);
+      else if (studio.drive.takes(files[0])) studio.drive.give(files[0]);
       else give(files);
     });
   }

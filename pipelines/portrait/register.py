@@ -21,8 +21,9 @@ from pipelines.portrait.types import CROP_SIZE, Portrait
 
 MIN_FACE_PX = 48
 """A smaller face has no eyes to edit."""
-MOST_CUT_OFF = 0.1
-"""Share of the landmarks that may lie outside the photo: a chin or a temple, not an eye."""
+MOST_CUT_OFF = 0.06
+"""Share of the landmarks that may lie outside the photo: the tip of a chin or of a temple. The landmarker draws a face
+that is cut off smaller than it is, so twice as much may be missing."""
 
 
 def register(photo: NDArray[np.uint8], *, face_index: int = 0) -> Portrait:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.portrait.crop import at_size, invert, resample, scale_of, transform
-from pipelines.portrait.paste_kernels import BLOCK, blend_warped, changed_blocks
+from pipelines.portrait.paste_kernels import BLOCK, blend_region, changed_blocks
 from pipelines.portrait.types import CROP_SIZE, Portrait
 
 Picture = NDArray[np.uint8]
@@ -100,7 +100,11 @@ class Paster:
             ratio = size / small
             matrix[:, 2] += matrix[:, :2].sum(1) * (0.5 * ratio - 0.5)
             matrix[:, :2] *= ratio
-        blend_warped(out[window], face, soft, invert(matrix))
+        target = out[window]
+        seen = target.shape[1::-1]
+        over = cv2.warpAffine(face, matrix, seen, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        share = cv2.warpAffine(soft, matrix, seen, flags=cv2.INTER_NEAREST)
+        blend_region(target, np.asarray(over, np.uint8), np.asarray(share, np.uint8))
 
 
 def _averaged(picture: Picture, side: int) -> Picture:

@@ -24,6 +24,7 @@ from studio.panels.poses import build_poses_panel
 from studio.panels.speech import build_speech_panel
 from studio.pose_routes import pose_routes
 from studio.services import Services
+from studio.speech_stream import speech_routes
 from studio.stage.bundle import page_head
 from studio.stage.part import part
 from studio.theme import studio_theme
@@ -92,6 +93,7 @@ def launch_options(services: Services) -> dict[str, Any]:
                 *drive_routes(services),
                 *pose_routes(services),
                 *bench_routes(services),
+                *speech_routes(services),
             ]
         },
         # with server-side rendering Gradio's proxy drops WebSockets

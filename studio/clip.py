@@ -99,13 +99,17 @@ class ClipShelf:
         for clip in self._clips:
             if clip.track is document.track and clip.media is document.sound:
                 return clip
+        clip = Clip(document.track, document.sound)
+        self.add(clip)
+        return clip
+
+    def add(self, clip: Clip) -> None:
+        """A clip that is there before the document that holds its track and sound."""
         with self._lock:
-            clip = Clip(document.track, document.sound)
             kept, gone = [clip, *self._clips][:KEPT], self._clips[KEPT - 1 :]
             self._clips = kept
             for old in gone:
                 self._path(old).unlink(missing_ok=True)
-        return clip
 
     def sound(self, clip: Clip) -> Path | None:
         """16-bit WAV that plays along; None for a silent clip.

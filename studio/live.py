@@ -53,6 +53,8 @@ ROUTES = {
     "mask": "/studio/mask",
     "clip": "/studio/clip",
     "sound": "/studio/sound.wav",
+    "speak": "/studio/speak",
+    "voice": "/studio/voice.wav",
     "film": "/studio/film",
     "job": "/studio/job",
     "drive": "/studio/drive",
@@ -101,13 +103,13 @@ class LiveRoutes:
         try:
             session = own_session(self._services, socket)
         except Refused as refused:
-            await _close(socket, refused)
+            await close_refused(socket, refused)
             return
         session.sockets += 1
         try:
             await self._converse(socket, session)
         except Refused as refused:
-            await _close(socket, refused)
+            await close_refused(socket, refused)
         finally:
             session.sockets -= 1
             self._services.store.find(session.token)
@@ -303,7 +305,8 @@ class Mailbox:
         return self._message
 
 
-async def _close(socket: WebSocket, refused: Refused) -> None:
+async def close_refused(socket: WebSocket, refused: Refused) -> None:
+    """Close with the reason as far as a close frame holds it."""
     reason = str(refused).encode()[:MAX_REASON_BYTES].decode(errors="ignore")
     with contextlib.suppress(RuntimeError, WebSocketDisconnect):
         await socket.close(refused.code, reason)

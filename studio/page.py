@@ -247,6 +247,7 @@ def stage_value(
         "document": document_state(session),
         "other": None if session.other is None else session.other.key,
         "job": None if session.job is None else session.job.record(),
+        "voice": session.voice_key,
     }
     if renderer is not None:
         value["renderer"] = renderer

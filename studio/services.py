@@ -23,7 +23,7 @@ from studio.jobs import JobDesk
 from studio.neural import NeuralDesk
 from studio.recovery import RecoveryShelf
 from studio.session import Outbox, Session, SessionStore
-from studio.speech import SpeechDesk, speech_desk
+from studio.speech import MAX_STREAMS, SpeechDesk, speech_desk
 from studio.wording import NO_PORTRAIT
 
 log = logging.getLogger(__name__)
@@ -50,6 +50,8 @@ class Services:
     jobs: JobDesk = field(default_factory=JobDesk)
     speech: SpeechDesk = field(default_factory=speech_desk)
     recovery: RecoveryShelf = field(default_factory=RecoveryShelf)
+    listen_pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(MAX_STREAMS, "listen"))
+    """Live voices become motion here, beside the render threads."""
     _prepared: dict[str, Choice] = field(default_factory=dict)
 
     def start(self) -> None:
@@ -97,6 +99,7 @@ class Services:
         self._stopped.set()
         self.jobs.shut()
         self.recovery.shut()
+        self.listen_pool.shutdown(wait=False, cancel_futures=True)
         self.store.shut()
         self.outbox.shut()
 
@@ -166,7 +169,7 @@ class Services:
             StudioError: no portrait is open.
         """
         document = session.document
-        clip = session.clips.of(document)
+        clip = session.driving(document)
         layers = document.layers if layers is None else layers
         with session.drawing_lock:
             drawing = self._drawing(session)
@@ -231,7 +234,7 @@ class Services:
         Raises:
             StudioError: no portrait is open.
         """
-        clip = session.clips.of(session.document)
+        clip = session.driving(session.document)
         with session.drawing_lock:
             drawing = self._drawing(session)
             if clip is None or frame is None:

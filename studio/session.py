@@ -18,6 +18,7 @@ from pipelines.project import Document, PortraitRef
 from studio.clip import Clip, ClipShelf
 from studio.frames import Drawing
 from studio.jobs import Job
+from studio.live_voice import LiveVoice
 from studio.newest import NewestWins
 
 if TYPE_CHECKING:
@@ -64,6 +65,13 @@ class Session:
         """Open live connections."""
         self.stopped = threading.Event()
         """Set when the visitor cancels a neural still or an engine build, or leaves."""
+        self.voice: LiveVoice | None = None
+        """What is being spoken; it drives the face instead of the clip."""
+        self.voice_file: Path | None = None
+        """The newest voice that was made ready to be streamed from the page."""
+        self.voice_label = ""
+        self.voice_key = ""
+        """Tells one `voice_file` from the next."""
         self.job: Job | None = None
         """The newest long work of this visitor."""
         self.other: Expression | None = None
@@ -95,6 +103,11 @@ class Session:
     def clip(self) -> Clip | None:
         """What plays under the edit; None where the photo stands still."""
         return self.clips.of(self.history.document)
+
+    def driving(self, document: Document) -> Clip | LiveVoice | None:
+        """What moves the face under a document: a voice that has given a frame, else its clip."""
+        voice = self.voice
+        return voice if voice is not None and len(voice.track) else self.clips.of(document)
 
     def change(self, work: Callable[[History], History]) -> None:
         """Change the work; whoever else wants to waits."""

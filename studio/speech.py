@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import soundfile
 
 from pipelines.assets import ASSETS
 from pipelines.errors import StudioError
@@ -15,15 +19,21 @@ from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
 from pipelines.project import Media
 from pipelines.speech.choice import Delivery, SpeechModel, choose_model
+from pipelines.speech.live import live_paces
 from pipelines.video import Progress, extract_sound
 from studio.clip import MAX_FRAMES
 from studio.jobs import Job, JobDesk
+from studio.live_voice import LiveVoice
 from studio.session import Session
 from studio.speech_order import speech_choices
 from studio.wording import NO_PORTRAIT
 
 VOICES_FOLDER = ASSETS / "speech"
 MAX_LABEL = 40
+MAX_STREAMS = 2
+"""Live voices of all visitors at a time: each needs most of a core."""
+STREAMED_NAME = "streamed"
+WARM_SAMPLES = 5 * 16_000
 READ, GENERATED = 0.1, 0.95
 """Shares of the work: sound read, motion made."""
 
@@ -49,6 +59,8 @@ class SpeechDesk:
         """
         self._recordings = {recording.key: recording for recording in recordings}
         self._model = model
+        self._paces = {pace.key: pace for pace in (live_paces(model) if model else ())}
+        self._warm: set[str] = set()
 
     @property
     def is_ready(self) -> bool:
@@ -67,6 +79,16 @@ class SpeechDesk:
             "voices": [{"key": r.key, "label": r.label, "credit": r.credit} for r in self._recordings.values()],
             "speakers": [{"key": voice.key, "label": voice.label} for voice in available()],
             "letters": LONGEST_TEXT,
+            "paces": [
+                {
+                    "key": pace.key,
+                    "label": pace.label,
+                    "note": pace.note,
+                    "tip": pace.tip,
+                    "look_ahead_s": round(pace.look_ahead_s, 2),
+                }
+                for pace in self._paces.values()
+            ],
         }
 
     def example_for(self, session: Session, key: object) -> Path:
@@ -93,6 +115,45 @@ class SpeechDesk:
         speak(str(text), path, voice=str(speaker))
         return path
 
+    def ready_voice(self, session: Session, voice: Path) -> Path:
+        """A voice as the page can send and play it: `session.voice_file`, and beside it the same for playing.
+
+        Raises:
+            StudioError: the voice cannot be read or is too long.
+        """
+        from pipelines.speech.audio import SAMPLE_RATE, load_audio
+
+        audio = load_audio(voice, longest_s=MAX_FRAMES / FPS)
+        path = session.folder / f"{STREAMED_NAME}.wav"
+        extract_sound(voice, playable(path))
+        soundfile.write(path, np.clip(audio.samples, -1, 1), SAMPLE_RATE, subtype="PCM_16")
+        session.voice_file = path
+        session.voice_label, session.voice_key = self._label(voice), secrets.token_hex(6)
+        return path
+
+    def listen(self, session: Session, *, pace: object, delivery: Delivery, label: str) -> LiveVoice:
+        """Get ready to hear a live voice; takes seconds the first time.
+
+        Raises:
+            StudioError: no portrait, or no such pace.
+        """
+        chosen = self._paces.get(str(pace))
+        if chosen is None:
+            raise StudioError(f"`pace` should be one of {', '.join(self._paces)} but is '{str(pace)[:40]}'; pick one.")
+        if session.portrait is None:
+            raise StudioError(NO_PORTRAIT)
+        wanted: dict[str, Any] = {"portrait": session.portrait, "delivery": delivery.unscaled}
+        if chosen.key not in self._warm:
+            # models load when they first hear enough
+            chosen.stream(**wanted).push(np.zeros(WARM_SAMPLES, np.float32))
+            self._warm.add(chosen.key)
+        sound = session.folder / f"voice-{secrets.token_hex(6)}.wav"
+        return LiveVoice(chosen.stream(**wanted), sound=sound, label=label, reach=delivery.reach)
+
+    def _label(self, voice: Path) -> str:
+        recording = self._recordings.get(voice.name)
+        return recording.label if recording else label_of(voice.stem)
+
     def start(self, jobs: JobDesk, session: Session, voice: Path, delivery: Delivery) -> Job:
         """Begin to turn a voice into motion; it is the base track of the work when the job is done.
 
@@ -104,8 +165,7 @@ class SpeechDesk:
             raise StudioError(NO_PORTRAIT)
         if model is None:
             raise StudioError("Speech needs its model, which is missing; restore assets from the repository.")
-        recording = self._recordings.get(voice.name)
-        label = recording.label if recording else label_of(voice.stem)
+        label = self._label(voice)
 
         def work(job: Job) -> None:
             track, sound = make_track(
@@ -121,6 +181,11 @@ class SpeechDesk:
 
         session.job = jobs.start("speech", work, current=session.job)
         return session.job
+
+
+def playable(voice_file: Path) -> Path:
+    """The file beside a `Session.voice_file` that plays along with it."""
+    return voice_file.with_name(f"{voice_file.stem}-play.wav")
 
 
 def make_track(

@@ -161,7 +161,7 @@ def choose_model() -> SpeechModel | None:
         return SpeechModel(
             "Motion diffusion transformer", samples=True, make=_by_generator, stream=_stream_by_generator
         )
-    return SpeechModel("Lips by rule, no generator", samples=False, make=_by_rule, stream=_stream_by_rule)
+    return SpeechModel("Lips by rule, no generator", samples=False, make=_by_rule, stream=stream_by_rule)
 
 
 def _by_generator(audio: Audio, **wanted: Any) -> Track:
@@ -183,7 +183,8 @@ def _by_rule(audio: Audio, *, portrait: Portrait, delivery: Delivery, label: str
     return replace(track, motion=delivery.reach.on(track.motion))
 
 
-def _stream_by_rule(*, portrait: Portrait, delivery: Delivery) -> MotionStream:
+def stream_by_rule(*, portrait: Portrait, delivery: Delivery) -> MotionStream:
+    """Motion by rule while the sound arrives, whatever model ships."""
     from pipelines.speech.rule import RuleStream
 
     return RuleStream(rule_options(delivery), reach=delivery.reach)

@@ -23,15 +23,13 @@ from pipelines.networks.motion_transformer import MotionTransformer, Transformer
 from pipelines.speech.conditions import FACE_WIDTH, Conditions, FaceConditions
 from pipelines.speech.diffusion import DdimSampler, SamplerOptions
 from pipelines.speech.motion_scale import MotionScale
-from pipelines.speech.segments import Segmenter, SegmentOptions, run_segments, with_length
+from pipelines.speech.segments import STREAMED, Segmenter, SegmentOptions, run_segments, with_length
 
 Floats = NDArray[np.float32]
 Progress = Callable[[float, str], None]
 
 MODEL = ASSETS / "speech_model"
 """Without its endings: .safetensors holds weights in half precision, .json sizes, scale and recipe."""
-STREAM_OVERLAP = 60
-"""Frames of 80; a new segment every 0.8 s."""
 
 
 class EmbeddedGenerator:
@@ -120,7 +118,7 @@ class FrameStream:
     def __init__(self, generator: EmbeddedGenerator, face: FaceConditions, options: SamplerOptions) -> None:
         self._scale, self._face = generator.scale, face
         self._width = generator.transformer.config.cond_width - FACE_WIDTH
-        cut = generator.cut(SegmentOptions(overlap=STREAM_OVERLAP, smooth_again=False, warm_up=True))
+        cut = generator.cut(STREAMED)
         self.look_ahead = cut.look_ahead
         """Frames of features that must be there before the first frame leaves."""
         sampler = DdimSampler(generator.transformer, options)

@@ -87,6 +87,10 @@ class SegmentOptions:
         return self.length + n_segments * self.valid - self.overlap
 
 
+STREAMED = SegmentOptions(overlap=60, smooth_again=False, warm_up=True)
+"""The shipped model's for streams: a new segment every 0.8 s."""
+
+
 class Segmenter:
     """Cuts conditions into segments, has each generated, joins them and hands out finished frames."""
 

@@ -14,7 +14,8 @@ from studio.session import Session
 from studio.speech_order import read_delivery
 from studio.stage.part import heading, part
 
-EVENTS = ("generate", "pick_voice", "say")
+EVENTS = ("generate", "pick_voice", "say", "stream_voice")
+NO_VOICE = "There is no voice yet; record one, upload one or pick an example."
 
 
 def build_speech_panel(wiring: Wiring) -> gr.Audio | None:
@@ -47,8 +48,14 @@ def build_speech_panel(wiring: Wiring) -> gr.Audio | None:
 
     def generate(session: Session, path: str | None, options: object) -> tuple[str]:
         if path is None:
-            raise StudioError("There is no voice yet; record one, upload one or pick an example.")
+            raise StudioError(NO_VOICE)
         desk.start(wiring.services.jobs, session, Path(path), read_delivery(options))
+        return (stage_value(session),)
+
+    def ready(session: Session, path: str | None) -> tuple[str]:
+        if path is None:
+            raise StudioError(NO_VOICE)
+        desk.ready_voice(session, Path(path))
         return (stage_value(session),)
 
     guarded_pick = wiring.guarded(pick, failed=(gr.skip(),))
@@ -67,5 +74,6 @@ def build_speech_panel(wiring: Wiring) -> gr.Audio | None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 2}
     panel.pick_voice(on_pick, wiring.token, [wiring.stage, voice], **quiet)
     panel.say(on_say, wiring.token, [wiring.stage, voice], **quiet)
+    panel.stream_voice(wiring.guarded(ready), [wiring.token, voice], wiring.stage, **quiet)
     panel.generate(on_generate, [wiring.token, voice], wiring.stage, **quiet)
     return voice

@@ -11,18 +11,23 @@
   let part = null;
   let host = null;
 
+  /** The moment whose mood the rows show: what stands before its names. */
+  let moment = "";
+  const CHANGES = "speech_mood_changes";
+
   const offer = () => state.data.speech;
-  const emotionKey = (key) => `speech_${key}`;
+  const emotionKey = (key, at = moment) => `speech_${at}${key}`;
   const same = (a, b) => Math.abs(a - b) < 1e-6;
 
   function assign(entries) {
     Object.assign(values, entries);
     paint();
+    studio.live.setOptions();
   }
 
   // ---- rows ----
   /** A slider of the house over one option. */
-  function optionRow({ key, label, lo, hi, step, unit, tip, kind = "", color = "" }, write = (value) => assign({ [key]: value })) {
+  function optionRow({ key, label, lo, hi, step, unit, tip, kind = "", color = "" }, nameOf = () => key, write = (value) => assign({ [key]: value })) {
     const control = { key, label, kind: kind || "option", lo, hi, step, unit, tip, panel: "speech", live: true, default: defaults[key] };
     const row = new studio.Row({
       control,
@@ -30,11 +35,11 @@
       kind,
       color,
       slots: [],
-      read: () => values[key],
-      rest: () => defaults[key],
+      read: () => values[nameOf()],
+      rest: () => defaults[nameOf()],
       write,
     });
-    row.isEditedNow = () => !same(values[key], defaults[key]);
+    row.isEditedNow = () => !same(values[nameOf()], defaults[nameOf()]);
     rows.push(row);
     return row.el;
   }
@@ -49,10 +54,10 @@
 
   function emotionRows() {
     return state.data.emotions.map(({ key, label }, at) => {
-      const name = emotionKey(key);
+      const name = emotionKey(key, "");
       const tip = `How ${label.toLowerCase()} the speech is; what is left of 100 % is neutral`;
       const spec = { key: name, label, lo: 0, hi: 1, step: 0.01, unit: "%", tip, kind: "emotion", color: `var(--em-${at})` };
-      return key === "emotion_neutral" ? null : optionRow(spec, (value) => assign(balance(name, value)));
+      return key === "emotion_neutral" ? null : optionRow(spec, () => emotionKey(key), (value) => assign(balance(emotionKey(key), value)));
     }).filter(Boolean);
   }
 
@@ -83,7 +88,13 @@
   }
 
   function emotionSection() {
+    const moments = offer().moments.map(
+      ({ key, label }) => `<button type="button" role="radio" data-moment="${key}" title="The mood at the ${label.toLowerCase()}">${label}</button>`,
+    ).join("");
     const section = make(`<section class="sec" data-section="mood"><header><h3>Mood of the speech</h3><small>the rest of 100 % is neutral</small></header>
+      <div class="pairs"><label class="check" title="Mix from one mood to the next from the first frame to the last"><input type="checkbox"
+        data-flag="${CHANGES}"><span>Changes over time</span></label><span class="space"></span>
+      <div class="segments" role="radiogroup" aria-label="Moment of the mood" data-moments>${moments}</div></div>
       <div class="mix" role="img"></div><div class="list"></div></section>`);
     one(".list", section).append(...emotionRows());
     return section;
@@ -120,7 +131,20 @@
     bar.setAttribute("aria-label", `Mood of the speech: ${words.join(", ") || "neutral"}`);
   }
 
+  function paintMoments() {
+    if (!values[CHANGES]) moment = "";
+    const moments = one("[data-moments]", host);
+    if (moments) moments.hidden = !values[CHANGES];
+    for (const item of all("[data-moment]", host)) {
+      const isOn = item.dataset.moment === moment;
+      item.setAttribute("aria-checked", isOn);
+      item.tabIndex = isOn ? 0 : -1;
+    }
+  }
+
   function paint() {
+    if (!host) return;
+    paintMoments();
     paintMix();
     for (const row of rows) {
       row.paint();
@@ -135,7 +159,7 @@
     }
     const seed = one("[data-seed]", host);
     if (document.activeElement !== seed) seed.value = values.speech_seed;
-    one("[data-action=generate]", host).disabled = !state.portrait || Boolean(jobs.running());
+    one("[data-action=generate]", host).disabled = !state.portrait || Boolean(jobs.running()) || studio.live.phase() !== "off";
   }
 
   // ---- hands ----
@@ -144,9 +168,19 @@
     part.trigger("generate", { options: { ...values } });
   }
 
+  /** A moment that nobody has touched begins with the mood before it. */
+  function showMoment(chosen) {
+    const keys = state.data.emotions.map(({ key }) => key);
+    const isUntouched = keys.every((key) => !values[emotionKey(key, chosen)]);
+    const before = moment;
+    moment = chosen;
+    assign(isUntouched ? Object.fromEntries(keys.map((key) => [emotionKey(key), values[emotionKey(key, before)]])) : {});
+  }
+
   function onClick(event) {
     const button = event.target.closest("button");
-    const { voice, scope, steps, action } = button?.dataset || {};
+    const { voice, scope, steps, action, moment: chosen } = button?.dataset || {};
+    if (chosen !== undefined) showMoment(chosen);
     if (voice) part.trigger("pick_voice", { key: voice });
     if (scope) assign({ speech_scope: scope });
     if (steps) assign({ speech_steps: Number(steps) });
@@ -173,14 +207,14 @@
     part = mounted;
     host = element;
     defaults = { ...offer().defaults };
-    for (const { key } of state.data.emotions) defaults[emotionKey(key)] = 0;
+    for (const { key: at } of offer().moments) for (const { key } of state.data.emotions) defaults[emotionKey(key, at)] = 0;
     values = { ...defaults };
     const mood = offer().samples ? [emotionSection()] : [];
-    host.replaceChildren(voiceSection(), deliverySection(), ...mood, samplingSection());
+    host.replaceChildren(voiceSection(), studio.liveSection(part), deliverySection(), ...mood, samplingSection());
     host.addEventListener("click", onClick);
     host.addEventListener("change", onChange);
     host.addEventListener("submit", onSay);
-    ["portrait", "job"].forEach((name) => studio.on(name, paint));
+    ["portrait", "job", "live"].forEach((name) => studio.on(name, paint));
     paint();
   }
 

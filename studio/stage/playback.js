@@ -20,6 +20,8 @@
   let silentSince = 0;
   let lead_s = 0.1;
   let asked = -1;
+  /** A live voice that has the canvas: {key, fps, known(), now_s()}. */
+  let driver = null;
 
   const fps = () => state.clip?.fps ?? state.doc?.fps ?? 25;
   /** Layers move a still too; there is room for a key after the last one. */
@@ -53,15 +55,16 @@
 
   /** The frame to ask for: the one that will be due when its picture is here. */
   function wanted() {
+    if (driver) return driver.known() ? clamp(Math.floor((driver.now_s() + lead_s) * driver.fps), 0, driver.known() - 1) : null;
     if (!frames()) return null;
     if (!isPlaying) return frame();
     return frameAt(looped(now_s() + lead_s));
   }
 
   function tick() {
-    if (!isPlaying) return;
-    if (!state.clip?.sound && !isLoop && now_s() >= duration()) return pause();
-    const isAtLoopEnd = state.clip?.sound && isLoop && hasRange() && sound.currentTime >= loopStop_s();
+    if (!isPlaying && !driver) return;
+    if (!driver && !state.clip?.sound && !isLoop && now_s() >= duration()) return pause();
+    const isAtLoopEnd = !driver && state.clip?.sound && isLoop && hasRange() && sound.currentTime >= loopStop_s();
     if (isAtLoopEnd) sound.currentTime = range.start_s;
     const next = wanted();
     if (next !== asked) {
@@ -74,8 +77,9 @@
 
   /** How long before its turn a picture came, in seconds; 0 where nothing plays. */
   function early_s({ clip, frame: index }) {
-    if (!isPlaying || index === undefined || (clip ?? null) !== (state.clip?.key ?? null)) return 0;
-    const ahead_s = index / fps() - now_s();
+    const isOurs = driver ? clip === driver.key : isPlaying && (clip ?? null) === (state.clip?.key ?? null);
+    if (!isOurs || index === undefined) return 0;
+    const ahead_s = driver ? index / driver.fps - driver.now_s() : index / fps() - now_s();
     // a loop begins again while pictures of its end are on their way
     return Math.abs(ahead_s) > 1 ? 0 : ahead_s;
   }
@@ -89,8 +93,18 @@
     lead_s = clamp(lead_s + share * lacking_s, 0, LEAD.most_s);
   }
 
+  /** A live voice takes the canvas, or gives it back: null. */
+  function lend(clock) {
+    pause();
+    const isNew = clock && !driver;
+    driver = clock;
+    asked = -1;
+    transport.request();
+    if (isNew) tick();
+  }
+
   async function play() {
-    if (!frames() || isPlaying) return;
+    if (!frames() || isPlaying || driver) return;
     const stop_s = isLoop ? loopStop_s() - 1 / fps() : lastFrame() / fps();
     if (position_s >= stop_s - 1e-6) position_s = isLoop ? range.start_s : 0;
     if (state.clip?.sound) {
@@ -129,7 +143,7 @@
 
   /** Go to a frame; a playing clip goes on from there. */
   function seek(index) {
-    if (!frames()) return;
+    if (!frames() || driver) return;
     position_s = clamp(Math.round(index), 0, Math.max(0, reachFrames() - 1)) / fps();
     silentSince = performance.now();
     if (state.clip?.sound) sound.currentTime = position_s;
@@ -207,6 +221,7 @@
   studio.on("document", follow);
 
   studio.playback = {
+    lend,
     frames,
     fps,
     duration,

@@ -10,6 +10,7 @@
   /** The value is read again for other reasons too; a message shows once. */
   let lastMessage = 0;
   let lastJob = "";
+  let lastVoice = "";
   let sharedEdit = studio.query.get("edit");
   let sharedPortrait = studio.query.get("portrait");
 
@@ -32,6 +33,10 @@
     if (value.other !== undefined && value.other !== state.other) {
       state.other = value.other;
       studio.emit("other");
+    }
+    if (value.voice && value.voice !== lastVoice) {
+      lastVoice = value.voice;
+      studio.emit("voice-ready");
     }
     if (value.renderer) {
       state.data.renderer = value.renderer;

@@ -12,6 +12,8 @@
   let position_s = 0;
   /** What a loop repeats; null is to the end. */
   let range = { start_s: 0, stop_s: null };
+  /** Changes of the playhead that the work does not hold yet; until then its own range is older than ours. */
+  let unsaved = 0;
   let saveTimer = 0;
   let isPlaying = false;
   let isHeld = false;
@@ -191,19 +193,24 @@
 
   /** The playhead belongs to the work and is saved with it, once it rests. */
   function save() {
+    unsaved += 1;
     clearTimeout(saveTimer);
-    saveTimer = setTimeout(() => {
-      saveTimer = 0;
-      if (isPlaying || !frames() || !state.doc) return;
-      studio.doc.send("playhead", { seconds: position_s, loop: isLoop, ...range });
-    }, SAVE_MS);
+    saveTimer = setTimeout(send, SAVE_MS);
+  }
+
+  /** What plays is saved when it stops. */
+  async function send() {
+    if (isPlaying) return;
+    const sent = unsaved;
+    if (frames() && state.doc) await studio.doc.send("playhead", { seconds: position_s, loop: isLoop, ...range }).catch(() => {});
+    if (sent === unsaved) unsaved = 0;
   }
 
   /** What plays may have become shorter, or stand still; another project repeats another stretch. */
   function follow() {
     if (isPlaying && !frames()) pause();
     const saved = state.doc?.playhead;
-    if (saved && !saveTimer) range = { start_s: saved.start_s, stop_s: saved.stop_s };
+    if (saved && !unsaved) range = { start_s: saved.start_s, stop_s: saved.stop_s };
     position_s = Math.min(position_s, reach_s());
     studio.emit("playing");
     studio.emit("playhead");

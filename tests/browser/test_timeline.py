@@ -250,6 +250,18 @@ def test_the_end_of_a_layer_is_dragged_and_it_acts_no_longer(timed: Studio) -> N
     assert [time for time, _, _ in keys(timed)] == [pytest.approx(0.8, abs=0.045), pytest.approx(2.4, abs=0.045)]
 
 
+def test_a_fade_is_dragged_out_of_the_corner_and_weakens_the_layer(timed: Studio) -> None:
+    full, photo = at(timed, 0.8), timed.source()
+    box = timed.page.locator(".tkeys").bounding_box()
+    assert box
+    top = box["y"] + 4
+    drag(timed, (box["x"] + 2, top), (spot(timed, 1.6)[0], top))
+    assert timed.run("() => studio.state.doc.layers[0].ease_in_s") == pytest.approx(1.6, abs=0.045)
+    faded = at(timed, 0.8)
+    assert difference(faded[MOUTH], photo[MOUTH]) < 0.9 * difference(full[MOUTH], photo[MOUTH])
+    assert timed.run("() => studio.history.labels().at(-1)") == "Ease in of Talk"
+
+
 def test_the_loop_repeats_its_stretch(timed: Studio) -> None:
     timed.run("() => { studio.playback.setLoop(true); studio.playback.setRange(0, null); }")
     box = timed.page.locator(".loop-end.stop").bounding_box()

@@ -81,12 +81,14 @@
   function shareLink() {
     const url = studio.address("");
     const parts = [];
+    // a link has no layers: while one is at hand, the edit below is meant
+    const edit = studio.doc.layerAtHand() ? studio.doc.edit() : store.edits();
     for (const control of state.data.controls) {
       const slots = table.slotsOf.get(control.key);
-      const edited = slots.filter(store.isEdited);
-      const sameOnAll = edited.length === slots.length && slots.every((slot) => store.raw(slot) === store.raw(slots[0]));
+      const edited = slots.filter((slot) => slot in edit);
+      const sameOnAll = edited.length === slots.length && slots.every((slot) => edit[slot] === edit[slots[0]]);
       const names = sameOnAll ? [control.key] : edited;
-      for (const name of names) parts.push(`${name}:${Number(store.raw(table.resolve(name)[0]).toFixed(4))}`);
+      for (const name of names) parts.push(`${name}:${Number(edit[table.resolve(name)[0]].toFixed(4))}`);
     }
     if (state.data.examples.some((example) => example.key === state.portrait?.key)) {
       url.searchParams.set("portrait", state.portrait.key);

@@ -18,9 +18,6 @@
   const layerAtHand = () => state.doc?.layers[state.target] ?? null;
   const playhead_s = () => (studio.playback.frame() ?? 0) / studio.playback.fps();
 
-  /** A curve's value; a single key is the same at any time. */
-  const valueAt = (keys, seconds) => (keys.length > 1 && studio.curves ? studio.curves.valueAt(keys, seconds) : keys[0][1]);
-
   /** Whether a slider cannot show what a slot of the layer at hand holds. */
   const holdsFactors = (slot) => layerAtHand()?.mode === "multiply" && !isMask(slot) && !isRegion(slot);
 
@@ -45,7 +42,7 @@
     const values = rests();
     const base = baseValues();
     for (const [slot, { index }] of table.slots) if (isMask(slot)) values[index] = base[index];
-    for (const [slot, keys] of Object.entries(layer.channels)) values[table.slots.get(slot).index] = valueAt(keys, seconds);
+    for (const [slot, keys] of Object.entries(layer.channels)) values[table.slots.get(slot).index] = studio.curves.valueAt(keys, seconds);
     for (const [slot, weight] of Object.entries(layer.regions)) values[table.slots.get(slot).index] = weight;
     return values;
   }
@@ -106,8 +103,9 @@
     const last = queue.at(-1);
     // of a drag only the newest step that has not left yet counts
     if (args.joins && last?.body?.op === op && last.body.joins === args.joins && last.body.index === args.index && !slots.length) {
-      const changes = { ...last.body.changes, ...args.changes };
-      last.body = { ...last.body, ...args, op, ...(args.changes && { changes }) };
+      const merged = { ...last.body, ...args };
+      for (const part of ["changes", "curves"]) if (args[part]) merged[part] = { ...last.body[part], ...args[part] };
+      last.body = merged;
       return last.promise;
     }
     return enqueue({ body: { op, ...args }, slots });

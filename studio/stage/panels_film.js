@@ -1,4 +1,4 @@
-// Export panel: the clip as a video. There only while a clip plays under the edit.
+// Export panel: the clip as a video. There only while a voice or layers move the face.
 (() => {
   const { state, transport, toast, jobs } = studio;
   const { make, one, all } = studio.dom;
@@ -14,7 +14,7 @@
     return `<section class="sec" data-section="film"><header><h3>Video</h3><small data-length></small></header>
       <div class="tools-row"><div class="segments" role="radiogroup" aria-label="Area of the video">${choices.join("")}</div>
       <span class="space"></span><button type="button" class="chip" data-action="film">Export video</button></div>
-      <p class="hint">MP4, H.264 with the sound, this edit on every frame.</p></section>`;
+      <p class="hint">MP4, H.264 with the sound, the edit and all layers on every frame.</p></section>`;
   }
 
   async function start() {
@@ -43,10 +43,11 @@
     build(body);
     const section = make(markup());
     const paint = () => {
-      const { clip } = state;
-      section.hidden = !clip;
-      one("[data-action=film]", section).disabled = !clip || Boolean(jobs.running());
-      if (clip) one("[data-length]", section).textContent = `${(clip.frames / clip.fps).toFixed(1)} s · ${clip.frames} frames · ${clip.fps} fps`;
+      const { doc } = state;
+      const frames = doc ? Math.round(doc.duration_s * doc.fps) : 0;
+      section.hidden = frames < 2;
+      one("[data-action=film]", section).disabled = section.hidden || Boolean(jobs.running());
+      one("[data-length]", section).textContent = `${(doc?.duration_s ?? 0).toFixed(1)} s · ${frames} frames · ${doc?.fps ?? 0} fps`;
     };
     section.addEventListener("click", (event) => {
       const button = event.target.closest("button");
@@ -59,7 +60,7 @@
       }
       if (button?.dataset.action === "film") start();
     });
-    ["clip", "job"].forEach((event) => studio.on(event, paint));
+    ["document", "job"].forEach((event) => studio.on(event, paint));
     one("[data-action=copy-link]", body).closest(".sec").before(section);
     paint();
   };

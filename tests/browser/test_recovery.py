@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,19 @@ def came_back(studio: Studio) -> None:
     studio.page.wait_for_function("() => studio.state.doc.layers.length === 1")
     studio.page.locator(".toast", has_text="Your last work is back.").wait_for()
     studio.settle()
+
+
+def drop(studio: Studio, path: Path) -> None:
+    """Let a file fall on the picture."""
+    studio.run(
+        """([name, bytes]) => {
+            const transfer = new DataTransfer();
+            transfer.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name));
+            const target = document.querySelector('#st-stage .viewport');
+            target.dispatchEvent(new DragEvent('drop', {dataTransfer: transfer, bubbles: true, cancelable: true}));
+        }""",
+        [path.name, base64.b64encode(path.read_bytes()).decode()],
+    )
 
 
 @pytest.fixture
@@ -97,6 +111,10 @@ def test_a_project_saved_and_opened_gives_the_same_pixels(
     studio.page.wait_for_function("() => studio.state.doc.layers.length === 1")
     studio.settle()
     assert (studio.pixels() == before).all()
+    studio.run("() => studio.history.undo()")
+    assert studio.run("() => studio.state.doc.layers.length") == 0
+    drop(studio, path)
+    studio.page.wait_for_function("() => studio.state.doc.layers.length === 1")
     bad = tmp_path / "bad.ditto"
     bad.write_bytes(b"PK no project")
     studio.page.locator("[data-section=project] input[type=file]").set_input_files(bad)

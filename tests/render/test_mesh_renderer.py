@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -207,3 +208,31 @@ def test_the_outermost_pixels_never_change(name: str, values: dict[str, float]) 
     frame, source = render(name, 256, **values), handle(name, 256).image
     for edge in (np.s_[0], np.s_[-1], np.s_[:, 0], np.s_[:, -1]):
         assert np.array_equal(frame[edge], source[edge])
+
+
+def test_an_outline_passes_a_pixel_without_a_jump() -> None:
+    edges = np.array([[0, 1, 2, 3]])
+    y, x = np.mgrid[0:8, 0:8].astype(np.float32)
+
+    def drawn(outline: float) -> np.ndarray:
+        """A bright surface folds back at x = `outline` in front of a dark one that shows what lies 20 px further."""
+        posed = np.array([[outline, -1, 0], [outline, 9, 0], [0, 4, 0], [1, 4, 1]], np.float32)
+        front = x <= outline
+        out = np.where(front[..., None], 200, 0).astype(np.uint8).repeat(3, 2)
+        map_x, depth = np.where(front, x, x + 20).astype(np.float32), np.where(front, 0, 50).astype(np.float32)
+        kernels.soften_outlines(posed, edges, map_x, y, depth, (0, 8, 0, 8), 1.0, out)
+        return out.astype(int)
+
+    pictures = [drawn(3.5 + 0.01 * k) for k in range(101)]
+    assert max(np.abs(after - before).max() for before, after in pairwise(pictures)) <= 4
+    assert (pictures[0] == drawn(3.5)).all()
+    assert set(np.unique(pictures[0])) == {0, 200}, "half way between two pixels both keep their own"
+
+
+def test_an_outline_at_rest_leaves_the_photo_alone() -> None:
+    case = handle("pearl_earring", 256)
+    frame = case.image.copy()
+    y, x = np.mgrid[0:256, 0:256].astype(np.float32)
+    posed, flat = case.geometry.vertices.astype(np.float32), np.zeros((256, 256), np.float32)
+    kernels.soften_outlines(posed, case.geometry.edges, x, y, flat, (0, 256, 0, 256), 1e9, frame)
+    assert np.array_equal(frame, case.image)

@@ -106,6 +106,8 @@ class MeshGeometry:
     """The first of the triangles that fill the openings of eyes and mouth."""
     n_face: int
     """Vertices of the face proper, before the rings."""
+    edges: Ints
+    """(E, 4) vertices of every edge between two triangles and the third ones of these; the two ovals count as one."""
     oval_ids: Ints
     """(72,) vertices along the outline of the face; the second oval lies on them."""
     lash_ids: Ints
@@ -216,6 +218,7 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         n_skin_triangles=len(skin),
         first_hole=len(skin) + len(ring_triangles),
         n_face=len(face),
+        edges=_inner_edges(triangles, oval_ids=oval_ids, first_ring=len(face)),
         oval_ids=oval_ids,
         lash_ids=lash_ids,
         carriers=carriers,
@@ -225,6 +228,17 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         eye_rings=rings,
         lips_inner=LIPS_INNER.astype(np.int64),
     )
+
+
+def _inner_edges(triangles: NDArray[np.int32], *, oval_ids: Ints, first_ring: int) -> Ints:
+    same = np.arange(triangles.max() + 1, dtype=np.int64)
+    same[first_ring : first_ring + SEGMENTS] = oval_ids
+    corners = same[triangles]
+    edges = np.concatenate([corners[:, [i, j, k]] for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1))])
+    edges[:, :2].sort(axis=1)
+    edges = edges[np.lexsort((edges[:, 1], edges[:, 0]))]
+    paired = np.flatnonzero((edges[:-1, :2] == edges[1:, :2]).all(1))
+    return np.column_stack([edges[paired], edges[paired + 1, 2]])
 
 
 def _wound(triangles: NDArray[np.int32], vertices: Doubles) -> NDArray[np.int32]:

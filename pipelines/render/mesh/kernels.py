@@ -253,6 +253,58 @@ def compose(photo, foreground, empty, background, map_x, map_y, gains, rect, out
             result[k + 2] = np.uint8(np.int32(min(white, max(zero, blue * gain + back[k + 2] * see_through + half))))
 
 
+@nb.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
+def soften_outlines(posed, edges, map_x, map_y, depth, rect, reach, out):
+    """Blend pixels that an outline of the mesh crosses with those beyond it by how far it lies from their centres.
+
+    A pixel would otherwise jump from what is in front to what is behind it when the outline passes its centre.
+
+    Args:
+        edges: (E, 4) two vertices of every inner edge and the third ones of its two triangles.
+        reach: depth in px by which the surface may differ from the outline where that is seen.
+        out: (S, S, 3) uint8, changed inside `rect`.
+    """
+    top, bottom, left, right = rect
+    for e in range(len(edges)):
+        a, b, c, d = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
+        ax, ay = float(posed[a, 0]), float(posed[a, 1])
+        ux, uy = float(posed[b, 0]) - ax, float(posed[b, 1]) - ay
+        to_c = ux * (posed[c, 1] - ay) - uy * (posed[c, 0] - ax)
+        to_d = ux * (posed[d, 1] - ay) - uy * (posed[d, 0] - ax)
+        if to_c * to_d <= 0.0:
+            continue
+        steep = abs(uy) > abs(ux)
+        start, along, first, across = (ay, uy, ax, ux) if steep else (ax, ux, ay, uy)
+        if abs(along) < 1e-6:
+            continue
+        low, high = (top, bottom) if steep else (left, right)
+        least, most = (left, right) if steep else (top, bottom)
+        for k in range(
+            max(int(np.ceil(min(start, start + along))), low),
+            min(int(np.floor(max(start, start + along))), high - 1) + 1,
+        ):
+            share = (k - start) / along
+            at = first + share * across
+            i = int(np.floor(at))
+            if i < least or i + 1 >= most:
+                continue
+            y0, x0, y1, x1 = (k, i, k, i + 1) if steep else (i, k, i + 1, k)
+            z = posed[a, 2] + share * (posed[b, 2] - posed[a, 2])
+            if min(abs(depth[y0, x0] - z), abs(depth[y1, x1] - z)) > reach:
+                continue
+            jump = np.hypot(map_x[y1, x1] - map_x[y0, x0], map_y[y1, x1] - map_y[y0, x0])
+            torn = min(max(jump - 1.25, 0.0), 1.0)
+            if torn == 0.0:
+                continue
+            from_first = at - i
+            if from_first > 0.5:
+                y0, x0, y1, x1, from_first = y1, x1, y0, x0, 1.0 - from_first
+            weight = torn * (0.5 - from_first)
+            for channel in range(3):
+                own, beyond = float(out[y0, x0, channel]), float(out[y1, x1, channel])
+                out[y0, x0, channel] = np.uint8(own + (beyond - own) * weight + 0.5)
+
+
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
 def vertex_normals(vertices, triangles, count, flip, normals):
     """(V, 3) unit normals from the first `count` triangles, written to `normals`; with `flip` all face the camera."""
@@ -402,6 +454,12 @@ def warm_up(progress: Callable[[float, str], None] | None = None) -> None:
         ("moved area", lambda: dirty_rect(posed, points, gain, triangles, size, 0.01)),
         ("person", lambda: triangles_with_person(posed, uv, triangles, filled, triangles.copy())),
         ("raster", lambda: raster_flow(posed, uv, gain, triangles, 2, 1.0, rect, *maps)),
+        (
+            "outlines",
+            lambda: soften_outlines(
+                posed, np.array([[1, 2, 0, 3]]), maps[0], maps[1], maps[3], rect, 1.0, photo.copy()
+            ),
+        ),
         ("folds of the skin", lambda: crease(maps[0], maps[1], maps[2], maps[3], np.float32(1.0), rect, rect)),
         ("border", lambda: fade_border(maps[0], maps[1], maps[2], rect, 1)),
         (

@@ -37,6 +37,8 @@ Floats = NDArray[np.float32]
 Rect = tuple[int, int, int, int]
 HOLE_DEPTH = 0.1
 """Head units by which the filling of eyes and mouth lies behind the skin."""
+OUTLINE_REACH = 0.1
+"""Head units in depth by which the skin beside an outline may differ from it."""
 MOVED_PX = 0.03
 """Vertices that moved less count as at rest."""
 OUTLINE_JUMP, OUTLINE_FROM_DEG = 0.03, 2.0
@@ -177,6 +179,10 @@ class MeshRenderer:
         handle.folds.apply(posed, maps, both)
         kernels.fade_border(*maps, both, max(1, round(BORDER_SHARE * geometry.size)))
         kernels.compose(handle.image, layers.foreground, layers.empty, layers.background, *maps, both, out)
+        reach = OUTLINE_REACH * geometry.unit_px
+        kernels.soften_outlines(
+            posed.vertices, geometry.edges, handle.map_x, handle.map_y, handle.depth, both, reach, out
+        )
         if handle.completion is not None:
             handle.completion.draw(out, posed, handle.depth)
         self._soften_outlines(handle, posed, out)

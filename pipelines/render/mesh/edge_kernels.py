@@ -18,7 +18,7 @@ def soften_outlines(out, map_x, map_y, depth, rect, jump, near, amount):
         map_x, map_y: (H, W) float32 where the picture was taken from.
         depth: (H, W) float32, huge where nothing was drawn.
         rect: (top, bottom, left, right) to look at.
-        jump: px by which neighbours' origins lie apart across an outline.
+        jump: px by which neighbours' origins lie apart where an outline begins; from twice as much it is whole.
         near: depth that the nearer side must not exceed: the face has outlines, hair fades out.
         amount: 0..1.
     """
@@ -39,11 +39,13 @@ def soften_outlines(out, map_x, map_y, depth, rect, jump, near, amount):
             nearest = min(depth[y, x], min(depth[y, x - 1], depth[y, x + 1]), min(depth[y - 1, x], depth[y + 1, x]))
             if apart <= jump or nearest >= near:
                 continue
+            # outlines come and go with the turn, never all at once
+            share = amount * min((apart - jump) / jump, 1.0) * min((near - nearest) / (10.0 * jump), 1.0)
             for c in range(3):
                 rows = (
                     np.float32(before[x - 1, c]) + 2.0 * before[x, c] + before[x + 1, c]
                     + 2.0 * line[x - 1, c] + 4.0 * line[x, c] + 2.0 * line[x + 1, c]
                     + out[y + 1, x - 1, c] + 2.0 * out[y + 1, x, c] + out[y + 1, x + 1, c]
                 )  # fmt: skip
-                out[y, x, c] = np.uint8(line[x, c] + amount * (rows / 16.0 - line[x, c]) + 0.5)
+                out[y, x, c] = np.uint8(line[x, c] + share * (rows / 16.0 - line[x, c]) + 0.5)
         before, line = line, before

@@ -13,7 +13,8 @@ from pipelines.animation import ALPHA_FORMATS, write_moving
 from pipelines.assets import ASSETS
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
-from pipelines.motion.track import MAX_FRAMES, frame_count
+from pipelines.motion.space import Motion
+from pipelines.motion.track import MAX_FRAMES, Track, frame_count
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.project import Document
 from pipelines.render.base import Renderer
@@ -106,6 +107,18 @@ def frame_total(document: Document, look: Look) -> int:
     if count > MAX_FRAMES:
         raise StudioError(f"The project should have at most {MAX_FRAMES} pictures but has {count}; lower `fps`.")
     return count
+
+
+def document_track(document: Document, portrait: Portrait) -> Track:
+    """What one face does in a project, edit and layers included, as departures from that face.
+
+    Raises:
+        StudioError: as `frame_total`.
+    """
+    count = frame_total(document, Look())
+    frames = [document.at(portrait, frame) for frame in range(count)]
+    motion = Motion(**{name: np.concatenate([getattr(one, name) for one in frames]) for name in vars(frames[0])})
+    return Track(motion, document.track.fps, label=document.track.label, reference=portrait.motion)
 
 
 class _Painter:

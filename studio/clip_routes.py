@@ -10,8 +10,9 @@ from starlette.routing import BaseRoute, Route
 
 from studio.document import document_state
 from studio.document_ops import apply_op
-from studio.film import FilmOrder, start_film
-from studio.http import NO_STORE, Refused, answering, own_session, read_entry
+from studio.export import motion_file
+from studio.film import MEDIA_TYPES, FilmOrder, start_film
+from studio.http import MAX_JSON_BYTES, NO_STORE, Refused, answering, own_session, read_object
 from studio.live import ROUTES
 from studio.services import Services
 
@@ -29,6 +30,7 @@ def clip_routes(services: Services) -> list[BaseRoute]:
         ("job", clip.stop_job, "DELETE"),
         ("film", clip.make_film, "POST"),
         ("film", clip.film, "GET"),
+        ("motion", clip.motion, "GET"),
     )
     return [Route(ROUTES[name], answering(handler), methods=[method]) for name, handler, method in handlers]
 
@@ -82,14 +84,27 @@ class ClipRoutes:
         return Response(status_code=NOTHING)
 
     async def make_film(self, request: Request) -> Response:
-        """POST {"area": "crop" | "photo"}: begin to write the clip with the edit as a video."""
+        """POST {"area", "format"?, "size"?, "fps"?, "alpha"?, "sound"?}: begin to write the work as a film."""
         session = own_session(self._services, request)
-        order = FilmOrder.of(area=await read_entry(request, "area"))
+        order = FilmOrder.of(await read_object(request, limit=MAX_JSON_BYTES))
         return JSONResponse(start_film(self._services, session, order).record())
 
     async def film(self, request: Request) -> Response:
-        """GET: the finished video."""
+        """GET: the finished film."""
         film = own_session(self._services, request).film
         if film is None or not film.is_file():
             raise Refused("There is no video yet; export one first.", status=404)
-        return FileResponse(film, media_type="video/mp4", filename=film.name, headers=NO_STORE)
+        kind = MEDIA_TYPES.get(film.suffix, "application/octet-stream")
+        return FileResponse(film, media_type=kind, filename=film.name, headers=NO_STORE)
+
+    async def motion(self, request: Request) -> Response:
+        """GET `format` and perhaps `fps`: what the face does over time as a file."""
+        session = own_session(self._services, request)
+        query = request.query_params
+        try:
+            fps = float(query["fps"]) if "fps" in query else None
+        except ValueError as error:
+            raise Refused(f"`fps` should be a number but is {query['fps'][:20]!r}.", status=400) from error
+        name, data = await asyncio.to_thread(motion_file, session, format=query.get("format", ""), fps=fps)
+        named = {"content-disposition": f'attachment; filename="{name}"', **NO_STORE}
+        return Response(data, media_type="application/octet-stream", headers=named)

@@ -10,12 +10,16 @@ from pipelines.errors import StudioError
 from pipelines.evaluation.atlas_sheet import Progress, render_atlas
 from pipelines.files import encode_picture, write_atomic
 from pipelines.motion.edit import Edit
+from pipelines.motion.exchange import check_suffix, encode_track
+from pipelines.motion.track import MAX_FPS
 from pipelines.portrait.types import Portrait
 from pipelines.project import Document
+from pipelines.project_render import document_track
 from pipelines.render.base import Renderer
 from pipelines.render.still import MAX_SIZE, MIN_SIZE, Area, Background, render_still
 from studio.document import file_name
 from studio.session import Session
+from studio.wording import NOTHING_PLAYS
 
 Format = Literal["png", "jpg", "webp"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -65,10 +69,10 @@ def export_picture(
     """The picture as file bytes: PNG exact, JPEG and WebP at quality 95.
 
     Args:
-        document: with layers, the picture is its frame at the playhead.
+        document: with a clip or layers, the picture is its frame at the playhead.
     """
     motion = below = None
-    if document is not None and document.layers:
+    if document is not None and (document.layers or len(document.track) > 1):
         frame = document.playhead.seconds * document.track.fps
         motion, below = document.at(portrait, frame), document.track.at(portrait, frame)
     picture = render_still(
@@ -85,7 +89,7 @@ def export_picture(
 
 
 def write_picture(session: Session, order: PictureOrder, *, renderer: Renderer) -> Path:
-    """The visitor's picture in the session's folder.
+    """The visitor's picture in the session's folder: the moment at the playhead, with every layer.
 
     Raises:
         StudioError: no portrait is open.
@@ -94,6 +98,26 @@ def write_picture(session: Session, order: PictureOrder, *, renderer: Renderer) 
     name = file_name(document, "face" if order.area == "crop" else "photo", suffix=f".{order.format}")
     picture = export_picture(portrait, document.edit, order, renderer=renderer, document=document)
     return write_atomic(session.folder / name, picture)
+
+
+def motion_file(session: Session, *, format: object, fps: float | None) -> tuple[str, bytes]:
+    """Name and bytes of what the face does over time, edit and layers included.
+
+    Args:
+        format: "npz", "json", "pkl" (LivePortrait template) or "csv" (ARKit).
+        fps: frames a second; None keeps those of the clip.
+
+    Raises:
+        StudioError: no portrait, nothing that plays, or an unknown format or rate.
+    """
+    portrait, document = _open_portrait(session), session.document
+    suffix = check_suffix(f".{format}", "format")
+    if fps is not None and not 1 <= fps <= MAX_FPS:
+        raise StudioError(f"`fps` of the motion should be from 1 to {MAX_FPS:g} but is {fps:g}.")
+    if len(document.track) < 2 and not document.layers:
+        raise StudioError(NOTHING_PLAYS)
+    data = encode_track(document_track(document, portrait), suffix, fps=fps)
+    return file_name(document, "motion", suffix=suffix), data
 
 
 def write_edit(session: Session) -> Path:

@@ -56,6 +56,7 @@ ROUTES = {
     "speak": "/studio/speak",
     "voice": "/studio/voice.wav",
     "film": "/studio/film",
+    "motion": "/studio/motion",
     "job": "/studio/job",
     "drive": "/studio/drive",
     "drive_file": "/studio/drive/file",

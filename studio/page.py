@@ -26,6 +26,7 @@ from pipelines.render.choice import VARIABLE, Choice
 from studio.document import document_state
 from studio.drive_order import drive_choices
 from studio.examples import EXAMPLES
+from studio.film import film_choices
 from studio.live import ROUTES
 from studio.session import Session
 
@@ -138,6 +139,7 @@ def page_data(choice: Choice, *, speech: dict[str, Any] | None = None) -> dict[s
         ],
         "speech": speech,
         "drive": drive_choices(),
+        "films": film_choices(),
         "examples": [{"key": e.key, "label": e.label, "credit": e.credit} for e in EXAMPLES],
         "renderer": renderer_data(choice),
         "routes": dict(ROUTES),

@@ -20,7 +20,7 @@ BESIDE_CORNERS_RIGHT = (130, 243)
 """Skin beside the outer and the inner corner."""
 TIGHT, DRAWN_IN = 0.8, 0.25
 """Where less than this share of the room is left, lashes draw in, at last to the second share of their length."""
-ROUNDS, AREA_LEFT, LEAST_AREA = 30, 0.05, 2e-5
+ROUNDS, AREA_LEFT, LEAST_AREA = 30, 0.12, 2e-5
 """Rounds of unfolding, share of its area that a triangle keeps, and the area, in squared head units, from which the
 photo shows it."""
 

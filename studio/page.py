@@ -83,7 +83,7 @@ PANELS: tuple[tuple[str, str, str, str], ...] = (
     (
         "export",
         "Export",
-        "Save the picture or the edit itself",
+        "Save pictures, films, motion or the work itself",
         "Pictures are drawn from the photo's own pixels, not from the stage",
     ),
 )

@@ -119,3 +119,19 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert main(["project", "layer", project]) == 2
     assert main(["project", "render", project, "-o", str(tmp_path / "a.exe")]) == 2
     assert main(["project", "info", str(PHOTO)]) == 2
+
+
+def test_memory_stays_flat_over_two_thousand_frames(portrait: Portrait, tmp_path: Path) -> None:
+    statm = Path("/proc/self/statm")
+    if not statm.is_file():
+        pytest.skip("no /proc on this system")
+    track = Track(Motion.identity(2000).with_(yaw_deg=np.linspace(-8, 8, 2000, dtype=np.float32)))
+    pages: list[int] = []
+
+    def progress(done: float, text: str) -> None:
+        pages.append(int(statm.read_text().split()[1]))
+
+    output = tmp_path / "long.mp4"
+    look = Look(size=64)
+    render_document(Document(track=track), portrait, output, renderer=choose_renderer(), look=look, progress=progress)
+    assert len(pages) >= 1999 and (max(pages[200:]) - pages[200]) * 4096 < 8 << 20

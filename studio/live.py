@@ -223,14 +223,18 @@ class LiveRoutes:
         return JSONResponse({"view": view})
 
     async def source(self, request: Request) -> Response:
-        """GET: the unedited picture, crop or photo; with `frame`, that frame of what plays, without the edit."""
+        """GET: the unedited picture, crop or photo; with `frame`, that frame of what plays, without the edit.
+
+        With `without`, an index, it is the work with that layer off.
+        """
         session = own_session(self._services, request)
         view = request.query_params.get("view", "crop")
         if view not in VIEWS:
             raise Refused(f"`view` should be one of {', '.join(VIEWS)} but is {view[:40]!r}.", status=400)
         frame = _read_frame(request.query_params.get("frame"))
+        without = _read_index(request.query_params.get("without"))
         loop = asyncio.get_running_loop()
-        work = lambda: self._services.source_jpeg(session, view=view, frame=frame)  # noqa: E731
+        work = lambda: self._services.source_jpeg(session, view=view, frame=frame, without=without)  # noqa: E731
         return Response(
             await loop.run_in_executor(self._services.pool, work), media_type="image/jpeg", headers=NO_STORE
         )
@@ -321,6 +325,14 @@ def _read_frame(text: str | None) -> float | None:
     if frame is not None and not math.isfinite(frame):
         raise Refused(f"`frame` should be a finite number but is {str(text)[:20]!r}; reload the page.", status=400)
     return frame
+
+
+def _read_index(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not text.isascii() or not text.isdigit():
+        raise Refused(f"`without` should be the index of a layer but is {text[:20]!r}; reload the page.", status=400)
+    return int(text[:9])
 
 
 def _check_length(message: bytes) -> None:

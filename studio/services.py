@@ -22,7 +22,7 @@ from studio.frames import Drawing
 from studio.jobs import JobDesk
 from studio.neural import NeuralDesk
 from studio.recovery import RecoveryShelf
-from studio.session import Outbox, Session, SessionStore
+from studio.session import Outbox, Session, SessionStore, View
 from studio.speech import MAX_STREAMS, SpeechDesk, speech_desk
 from studio.wording import NO_PORTRAIT
 
@@ -157,6 +157,7 @@ class Services:
         *,
         frame: float | None = None,
         layers: tuple[Layer, ...] | None = None,
+        view: View | None = None,
     ) -> tuple[dict[str, Any], bytes]:
         """Header and JPEG of one live frame; see `Drawing.draw`.
 
@@ -164,6 +165,7 @@ class Services:
             frame: index on the visitor's time line; without a track and layers, or None, it is the photo at time 0
                 that is edited. Otherwise the header tells `clip`, if there is a track, and `frame`, held inside it.
             layers: what acts over the edit; None takes the document's.
+            view: None takes the one the visitor looks at.
 
         Raises:
             StudioError: no portrait is open.
@@ -171,19 +173,20 @@ class Services:
         document = session.document
         clip = session.driving(document)
         layers = document.layers if layers is None else layers
+        view = view or session.view
         with session.drawing_lock:
             drawing = self._drawing(session)
             camera = session.camera
             if camera is not None and (base := camera.base(drawing.portrait)) is not None:
-                header, jpeg = drawing.draw(edit, view=session.view, base=base, layers=layers)
+                header, jpeg = drawing.draw(edit, view=view, base=base, layers=layers)
                 return {**header, "clip": None, "camera": camera.pictures}, jpeg
             if frame is None or (clip is None and not layers):
-                return drawing.draw(edit, view=session.view, layers=layers)
+                return drawing.draw(edit, view=view, layers=layers)
             last = MAX_SECONDS * document.track.fps if clip is None else len(clip.track) - 1.0
             index = min(max(frame, 0.0), last)
             base = None if clip is None else clip.track.at(drawing.portrait, index)
             seconds = index / document.track.fps
-            header, jpeg = drawing.draw(edit, view=session.view, base=base, layers=layers, seconds=seconds)
+            header, jpeg = drawing.draw(edit, view=view, base=base, layers=layers, seconds=seconds)
             return {**header, "clip": None if clip is None else clip.key, "frame": index}, jpeg
 
     def follow_portrait(self, session: Session) -> bool:
@@ -225,16 +228,28 @@ class Services:
         with session.drawing_lock:
             return self._drawing(session).thumb(edit)
 
-    def source_jpeg(self, session: Session, *, view: str, frame: float | None = None) -> bytes:
-        """JPEG of the unedited picture.
+    def source_jpeg(
+        self, session: Session, *, view: View, frame: float | None = None, without: int | None = None
+    ) -> bytes:
+        """JPEG of the unedited picture, or of the document with one layer off.
 
         Args:
-            frame: index into the visitor's base track, as in `draw`; None is the photo.
+            frame: index on the visitor's time line, as in `draw`; None is the photo.
+            without: index of that layer, 0 is the lowest.
 
         Raises:
-            StudioError: no portrait is open.
+            StudioError: no portrait is open, or there is no such layer.
         """
-        clip = session.driving(session.document)
+        document = session.document
+        if without is not None:
+            if not 0 <= without < len(document.layers):
+                raise StudioError(
+                    f"`without` should be the index of one of {len(document.layers)} layers but is {without}; "
+                    "choose a layer again."
+                )
+            layers = (*document.layers[:without], *document.layers[without + 1 :])
+            return self.draw(session, document.edit, frame=frame, layers=layers, view=view)[1]
+        clip = session.driving(document)
         with session.drawing_lock:
             drawing = self._drawing(session)
             if clip is None or frame is None:

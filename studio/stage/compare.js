@@ -1,7 +1,7 @@
 // Compare on the stage: hold to see the source; wipe, side by side and difference in grey levels against it.
 (() => {
   const { state, toast, clamp } = studio;
-  const { one, all, setText, root } = studio.dom;
+  const { one, all, escape, setText, root } = studio.dom;
   const MODES = { wipe: "Wipe", side: "Side by side", difference: "Difference" };
   const GAINS = [1, 2, 4, 8, 16];
   const WIPE = { start: 0.5, step: 0.01, leap: 0.1 };
@@ -14,6 +14,8 @@
   let isHeld = false;
   let gain = 4;
   let split = WIPE.start;
+  /** Index of the layer that is off in what the edit is compared with; null compares with the source. */
+  let without = null;
   /** The newest source picture: {key, bitmap}. */
   let source = null;
   /** The picture that waits for its source, and the one whose source is on its way. */
@@ -28,6 +30,8 @@
       ([key, label]) => `<button type="button" role="radio" data-mode="${key}" aria-checked="false" tabindex="-1">${label}</button>`,
     );
     return `<div class="strip" data-strip="compare" hidden><div class="segments" role="radiogroup" aria-label="Way to compare">${choices.join("")}</div>
+      <label class="against-choice" title="What the edit is compared with · the work with one layer off shows what that layer does">Against
+        <select aria-label="Compare against"></select></label>
       <label class="gain" title="How much each grey level of difference counts for the colour · ×">Gain
         <input type="range" min="0" max="${GAINS.length - 1}" step="1" value="${GAINS.indexOf(gain)}"><output></output></label>
       <span class="heat-legend on-photo" title="Largest difference of red, green and blue in a pixel · grey levels of 255">
@@ -46,7 +50,11 @@
 
   function urlOf({ header }) {
     const url = new URL(studio.sourceUrl(state.view));
-    if (state.clip && Number.isFinite(header.frame)) {
+    if (without !== null && !isHeld) {
+      if (Number.isFinite(header.frame)) url.searchParams.set("frame", header.frame);
+      url.searchParams.set("without", without);
+      url.searchParams.set("revision", state.doc.revision);
+    } else if (state.clip && Number.isFinite(header.frame)) {
       url.searchParams.set("frame", header.frame);
       url.searchParams.set("clip", header.clip ?? "");
     }
@@ -168,6 +176,7 @@
       button.tabIndex = isChosen ? 0 : -1;
     }
     paintLegend();
+    paintChoices();
     paintSplit();
     studio.viewport.fit();
   }
@@ -178,6 +187,30 @@
     one(".gain input", host).setAttribute("aria-valuetext", `${gain} times, full colour at ${Math.round(full)} grey levels`);
     setText(one("[data-half]", host), Math.round(full / 2));
     setText(one("[data-full]", host), `${Math.round(full)} levels`);
+  }
+
+  // ---- what it is compared with ----
+  function paintChoices() {
+    const layers = state.doc?.layers ?? [];
+    if (without !== null && !layers[without]) without = null;
+    const choice = one(".against-choice", host);
+    choice.hidden = !mode || !layers.length;
+    const options = layers.map(({ name }, index) => `<option value="${index}">Without ${escape(name)}</option>`).reverse();
+    const select = one("select", choice);
+    const markup = `<option value="">Source</option>${options.join("")}`;
+    if (select.dataset.markup !== markup) {
+      select.dataset.markup = markup;
+      select.innerHTML = markup;
+    }
+    select.value = without ?? "";
+    setText(one(".side-label.left", host), without === null ? "Source" : `Without ${layers[without].name}`);
+  }
+
+  /** null: the source; else the work with this layer off. */
+  function setWithout(index) {
+    without = index;
+    paintChoices();
+    again();
   }
 
   function setGain(next) {
@@ -250,6 +283,7 @@
       const chosen = event.target.closest("[data-mode]")?.dataset.mode;
       if (chosen) choose(chosen);
     });
+    one(".against-choice select", host).addEventListener("change", ({ target }) => setWithout(target.value === "" ? null : Number(target.value)));
     one(".gain input", host).addEventListener("input", (event) => setGain(GAINS[Number(event.target.value)]));
     show();
   }
@@ -259,12 +293,15 @@
     studio.heat.forget();
   });
 
+  studio.on("document", () => host && paintChoices());
+
   studio.compare = hold;
   studio.comparison = {
     barMarkup,
     boardMarkup,
     mount,
     choose,
+    setWithout,
     takes,
     again,
     toggle: () => choose(mode ? "" : lastMode),

@@ -147,3 +147,31 @@ def test_holding_shows_the_source_in_every_mode(edited: Studio) -> None:
     assert (edited.pixels() == edited.source()).all() and edited.page.locator("canvas.against").is_hidden()
     edited.page.keyboard.up("c")
     assert (edited.pixels() == picture).all() and edited.page.locator("canvas.against").is_visible()
+
+
+def test_before_and_after_of_one_layer(edited: Studio) -> None:
+    alone = edited.pixels()
+    edited.run("() => studio.doc.send('add_layer', {layer: {name: 'Brows', channels: {}}})")
+    edited.run("""() => studio.doc.send('key',
+        {index: 0, time_s: 0, values: {brow_raise_right: 0.9, brow_raise_left: 0.9}, auto_key: false})""")
+    edited.settle()
+    both = edited.pixels()
+    assert (both != alone).any()
+    choose(edited, "wipe")
+    edited.page.locator(".against-choice select").select_option(label="Without Brows")
+    edited.run("() => studio.comparison.settled()")
+    assert (against(edited) == alone).all() and (edited.pixels() == both).all()
+    assert edited.page.locator(".side-label.left").inner_text() == "Without Brows"
+    # what the others do goes on in both
+    edited.set(yaw_deg=-8)
+    edited.run("() => studio.history.commit('Yaw')")
+    edited.settle()
+    edited.run("() => studio.comparison.settled()")
+    turned = edited.pixels()
+    off = against(edited)
+    edited.run("() => studio.doc.send('remove_layer', {index: 0})")
+    edited.settle()
+    edited.run("() => studio.comparison.settled()")
+    assert (off == edited.pixels()).all() and (turned != off).any()
+    # the layer is gone: the source again
+    assert (against(edited) == edited.source()).all() and edited.page.locator(".against-choice").is_hidden()

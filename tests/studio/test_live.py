@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import struct
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 
 from pipelines.errors import StudioError
+from pipelines.motion.edit import Edit
+from pipelines.motion.layers import Layer
 from pipelines.project import PortraitRef
 from studio.live import server_function
 from studio.newest import NewestWins
@@ -282,3 +285,26 @@ def test_waiting_is_bounded() -> None:
 
 def is_sentence(text: str) -> bool:
     return text.endswith(".") and "\n" not in text and "Traceback" not in text
+
+
+# ---- the work with one layer off ----
+def test_the_source_without_a_layer_is_the_work_with_that_layer_off(client: TestClient, session: Session) -> None:
+    def pushed(layers: tuple[Layer, ...]) -> None:
+        document = replace(session.document.with_edit(Edit.of({"yaw_deg": 8})), layers=layers)
+        session.change(lambda history: history.push(document, label="Layers"))
+
+    smile, jaw = (Layer.of_edit(Edit.of(values)) for values in ({"smile": 0.8}, {"jaw_open": 0.6}))
+    for kept, index in ((jaw, 0), (smile, 1)):
+        pushed((kept,))
+        alone = read(client.post(url("frame", session), content=message(yaw_deg=8)).content)
+        pushed((smile, jaw))
+        off = decode(client.get(url("source.jpg", session, without=str(index))).content)
+        assert np.array_equal(off, alone.picture)
+    both = read(client.post(url("frame", session), content=message(yaw_deg=8)).content)
+    assert np.abs(both.picture.astype(int) - off).max() > 40
+
+
+@pytest.mark.parametrize("text", ["-1", "two", "0", "999999999999", ""])
+def test_a_layer_that_is_not_there_is_refused(client: TestClient, session: Session, text: str) -> None:
+    answer = client.get(url("source.jpg", session, without=text))
+    assert answer.status_code == 400 and answer.json()["error"].startswith("`without` should be the index")

@@ -150,6 +150,8 @@ def test_holding_shows_the_source_in_every_mode(edited: Studio) -> None:
 
 
 def test_before_and_after_of_one_layer(edited: Studio) -> None:
+    edited.run("() => studio.history.commit('Edit')")
+    edited.settle()
     alone = edited.pixels()
     edited.run("() => studio.doc.send('add_layer', {layer: {name: 'Brows', channels: {}}})")
     edited.run("""() => studio.doc.send('key',

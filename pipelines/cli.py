@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     training.add_commands(commands)
 
     bench = commands.add_parser("bench", help="measure speed and memory")
-    bench.add_argument("what", nargs="?", choices=("all", "render", "page", "neural"), default="all")
+    bench.add_argument("what", nargs="?", choices=("all", "render", "page", "speech", "neural"), default="all")
     bench.add_argument("--json", action="store_true", help="one JSON object instead of tables")
     bench.set_defaults(run=_run_bench)
     return parser

@@ -8,7 +8,7 @@ Report = dict[str, list[dict[str, Any]]]
 
 
 def run_bench(what: str = "all") -> Report:
-    """All figures, by title. `what` is "render", "page", "neural" (minutes long) or "all" (without neural)."""
+    """All figures, by title. `what` is "render", "page", "speech", "neural" (minutes) or "all" (without neural)."""
     report: Report = {}
     if what in ("all", "render"):
         from pipelines.evaluation.bench_render import bench_render
@@ -18,6 +18,10 @@ def run_bench(what: str = "all") -> Report:
         from pipelines.evaluation.bench_page import bench_page
 
         report["Page, headless Chromium"] = bench_page()
+    if what in ("all", "speech"):
+        from pipelines.evaluation.bench_speech import bench_speech
+
+        report |= bench_speech()
     if what == "neural":
         from pipelines.console import show_progress
         from pipelines.evaluation.bench_neural import bench_neural

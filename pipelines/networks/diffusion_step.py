@@ -73,7 +73,11 @@ class GuidedStep(nn.Module):
             cond: condition (B, 80, 1103).
             time_cond: diffusion time (B,) int64, 0 to 999.
         """
-        x_start = self.transformer.guided(x, cond_frame, cond, time_cond, weight=self.weight)  # (B, 80, 265)
+        return self.of_tokens(x, cond_frame, self.transformer.encode(cond), time_cond)
+
+    def of_tokens(self, x: Tensor, cond_frame: Tensor, tokens: Tensor, time_cond: Tensor) -> tuple[Tensor, Tensor]:
+        """As the call itself, of a condition that was encoded before: a sampler does so once for all its steps."""
+        x_start = self.transformer.guided(x, cond_frame, tokens, time_cond, weight=self.weight)  # (B, 80, 265)
         noisy_weight = self.noisy_weight.index_select(0, time_cond)[:, None, None]  # (B, 1, 1)
         noise_ratio = self.noise_ratio.index_select(0, time_cond)[:, None, None]  # (B, 1, 1)
         pred_noise = noisy_weight * x - x_start / noise_ratio  # (B, 80, 265)

@@ -198,9 +198,18 @@ class MotionTransformer(nn.Module):
         Args:
             keep: (B,) bool, which rows see the condition; the others see the learned empty one. None keeps all.
         """
+        return self.denoise(x, cond_frame, self.encode(cond), time, keep=keep)
+
+    def encode(self, cond: Tensor) -> Tensor:
+        """Tokens (B, 80, 512) of a condition; they are the same at every diffusion time."""
+        return self.cond_encoder(self.cond_projection(cond))
+
+    def denoise(
+        self, x: Tensor, cond_frame: Tensor, tokens: Tensor, time: Tensor, *, keep: Tensor | None = None
+    ) -> Tensor:
+        """As the call itself, of a condition that was encoded before."""
         reference = cond_frame[:, None].expand(-1, x.shape[1], -1)  # (B, 80, 265)
         x = self.input_projection(torch.cat([x, reference], -1))  # (B, 80, 512)
-        tokens = self.cond_encoder(self.cond_projection(cond))  # (B, 80, 512)
         if keep is not None:
             tokens = torch.where(keep[:, None, None], tokens, self.null_cond_embed)  # (B, 80, 512)
         hidden = self.non_attn_cond_projection(tokens.mean(1))  # (B, 512)
@@ -212,10 +221,10 @@ class MotionTransformer(nn.Module):
         x = self.seqTransDecoder(x, self.norm_cond(memory), vector)  # (B, 80, 512)
         return self.final_layer(x)  # (B, 80, 265)
 
-    def guided(self, x: Tensor, cond_frame: Tensor, cond: Tensor, time: Tensor, *, weight: float) -> Tensor:
+    def guided(self, x: Tensor, cond_frame: Tensor, tokens: Tensor, time: Tensor, *, weight: float) -> Tensor:
         """Clean motion with classifier-free guidance: without + weight * (with - without), in one batch."""
         n = len(x)
         keep = torch.arange(2 * n, device=x.device) >= n
-        twice = [torch.cat([value, value]) for value in (x, cond_frame, cond, time)]
-        without, with_cond = self(*twice, keep=keep).chunk(2)  # (B, 80, 265) twice
+        twice = [torch.cat([value, value]) for value in (x, cond_frame, tokens, time)]
+        without, with_cond = self.denoise(*twice, keep=keep).chunk(2)  # (B, 80, 265) twice
         return without + weight * (with_cond - without)

@@ -5,7 +5,8 @@ Song et al. (2021) with eta 1 on Ditto's times; equal to the parity oracle's `dd
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -22,6 +23,9 @@ Floats = NDArray[np.float32]
 
 MAX_STEPS = 250
 MAX_GUIDANCE = 10.0
+SMALL_WIDTH = 256
+"""Narrower transformers draw on one thread: their steps are too short to share, and waiting threads burn the other
+core."""
 _STEP_NOISE = 1 << 40
 """Stream number of the step noise, beyond any segment."""
 
@@ -93,6 +97,7 @@ class DdimSampler:
         self._step = GuidedStep(transformer, self.options.guidance).eval()
         self._plan = _plan(self.options.steps, self.options.eta)
         self._device = next(transformer.parameters()).device
+        self._alone = transformer.config.width < SMALL_WIDTH
         self._shared_noise = self._draw(_STEP_NOISE, len(self._plan)) if self.options.reuse_noise else None
 
     def segment(self, index: int, cond_frame: Floats, cond: Floats) -> Floats:
@@ -105,12 +110,13 @@ class DdimSampler:
         step_noise = self._shared_noise
         if step_noise is None:
             step_noise = self._draw(_STEP_NOISE + 1 + index, len(self._plan))
-        out = self.sample(
-            torch.from_numpy(np.asarray(cond_frame, np.float32))[None].to(self._device),
-            torch.from_numpy(np.asarray(cond, np.float32))[None].to(self._device),
-            start_noise=self._draw(index, 1),
-            step_noise=list(step_noise[:, None]),
-        )
+        with _one_thread() if self._alone else contextlib.nullcontext():
+            out = self.sample(
+                torch.from_numpy(np.asarray(cond_frame, np.float32))[None].to(self._device),
+                torch.from_numpy(np.asarray(cond, np.float32))[None].to(self._device),
+                start_noise=self._draw(index, 1),
+                step_noise=list(step_noise[:, None]),
+            )
         return out[0].cpu().numpy()
 
     @torch.inference_mode()
@@ -123,13 +129,23 @@ class DdimSampler:
             start_noise: (B, 80, 265) the motion at time 999.
             step_noise: (B, 80, 265) per step; the last is not used.
         """
-        x = start_noise
+        x, tokens = start_noise, self._step.transformer.encode(cond)
         for step, fresh in zip(self._plan, step_noise, strict=True):
             time = torch.full((len(x),), step.time, device=x.device)
-            noise, clean = self._step(x, cond_frame, cond, time)
+            noise, clean = self._step.of_tokens(x, cond_frame, tokens, time)
             x = clean if step.keep == 1.0 else step.keep * clean + step.noise * noise + step.sigma * fresh
         return x
 
     def _draw(self, stream: int, count: int) -> Tensor:
         rng = np.random.default_rng([self.options.seed, stream])
         return torch.from_numpy(rng.standard_normal((count, *self.shape), np.float32)).to(self._device)
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

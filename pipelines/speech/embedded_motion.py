@@ -54,9 +54,9 @@ def speech_motion(
     told = progress or (lambda done, text: None)
     model = generator or shipped_generator()
     features = _features(audio, lambda done, text: told(HEARD * done, text))
-    conditions = _face(portrait, delivery, n_frames=len(features)).at(features)
+    conditions = conditions_of(portrait, delivery, n_frames=len(features)).at(features)
     frames = model.frames(
-        conditions, _sampling(delivery), progress=lambda done, text: told(HEARD + (1 - HEARD) * done, text)
+        conditions, sampling_of(delivery), progress=lambda done, text: told(HEARD + (1 - HEARD) * done, text)
     )
     motion = _Deliverer(delivery, model.head_gain).take(frames, features)
     return Track(motion, float(FPS), label=label, reference=Motion.identity())
@@ -75,7 +75,7 @@ class SpeechStream:
     ) -> None:
         model = generator or shipped_generator()
         self._features = PhoneticStream(windowing)
-        self._frames = model.stream(_face(portrait, delivery), _sampling(delivery))
+        self._frames = model.stream(conditions_of(portrait, delivery), sampling_of(delivery))
         self._deliverer = _Deliverer(delivery, model.head_gain)
         self.look_ahead_s = windowing.look_ahead_s + self._frames.look_ahead / FPS
 
@@ -133,7 +133,7 @@ def _features(audio: Audio, progress: Progress) -> Floats:
     return np.concatenate([*parts, stream.finish()])
 
 
-def _face(portrait: Portrait, delivery: Delivery, *, n_frames: int | None = None) -> FaceConditions:
+def conditions_of(portrait: Portrait, delivery: Delivery, *, n_frames: int | None = None) -> FaceConditions:
     """The face in its mood; without `n_frames` in that of the start."""
     moods = np.array(delivery.moods if n_frames else (delivery.mood,), np.float32).reshape(-1, N_EMOTIONS)
     moods[:, _NEUTRAL] += np.maximum(0.0, 1.0 - moods.sum(-1))
@@ -143,5 +143,6 @@ def _face(portrait: Portrait, delivery: Delivery, *, n_frames: int | None = None
     return face_conditions(portrait).with_emotion(moods.astype(np.float32))
 
 
-def _sampling(delivery: Delivery) -> SamplerOptions:
+def sampling_of(delivery: Delivery) -> SamplerOptions:
+    """How the model draws."""
     return SamplerOptions(steps=delivery.steps, guidance=delivery.guidance, seed=delivery.seed)

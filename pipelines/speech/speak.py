@@ -55,7 +55,9 @@ class SpeakReport:
     frames: int
     seconds: dict[str, float]
     first_frame_s: float
-    """Work from the start to the first picture; with a stream, the wait for sound is not in it."""
+    """Of a whole file: from the start until the first picture is drawn. Of a stream: from the moment the last sample
+    that frame 0 needs is there until frame 0 is with the encoder; what was done before that sample is not in it,
+    because a voice that is spoken leaves time for it."""
     look_ahead_s: float | None = None
     """Sound a stream hears before it gives a frame; None for a film made from the whole voice."""
 
@@ -117,6 +119,7 @@ def speak_stream(
     sound: Path,
     film: FilmOptions,
     renderer: Renderer,
+    clock: FirstFrame | None = None,
     look_ahead_s: float = 0.0,
     total: int | None = None,
     progress: Progress | None = None,
@@ -125,24 +128,69 @@ def speak_stream(
 
     Args:
         bases: one base frame at a time, made from the voice as it is read (`stream_bases`).
+        clock: the one `stream_bases` had; without it the delay counts from the start.
         look_ahead_s: for the report.
         total: how many frames there will be, where that is known, for `progress`.
 
     Raises:
         StudioError: as `speak_track`.
     """
-    watch = Stopwatch()
+    watch, clock = Stopwatch(), clock or FirstFrame()
     pictures = _pictures(portrait, watch.each(MOTION, bases), film, renderer, watch)
-    counted = _Counted(pictures, time.perf_counter())
+    clock.heard()
+    counted = _Counted(clock.encoding(pictures), 0.0)
     with watch.stage(ENCODE):
         write_video(counted, output, fps=FPS, audio=sound, total=total, progress=progress or _silent)
-    return SpeakReport(counted.count, watch.seconds, counted.first_s, look_ahead_s)
+    return SpeakReport(counted.count, watch.seconds, clock.delay_s, look_ahead_s)
 
 
-def stream_bases(portrait: Portrait, stream: MotionStream, blocks: Iterable[NDArray[np.float32]]) -> Iterator[Motion]:
-    """Base frames one by one for `speak_stream`, from blocks of sound at 16 kHz."""
+class FirstFrame:
+    """From the last sample that frame 0 needs to frame 0 with the encoder: the delay a listener feels beyond the sound
+    that is heard ahead. Wall seconds, and CPU seconds of this process, which a busy machine does not stretch."""
+
+    def __init__(self) -> None:
+        self.delay_s = self.cpu_s = 0.0
+        self._since = (time.perf_counter(), time.process_time())
+        self._settled = False
+
+    def heard(self) -> None:
+        """Sound has arrived; the last call before the first frame is the one that counts."""
+        if not self._settled:
+            self._since = (time.perf_counter(), time.process_time())
+
+    def settled(self) -> None:
+        """The motion of frame 0 is there."""
+        self._settled = True
+
+    def encoding(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """The same pictures; the clock stops when the encoder has taken the first one."""
+        for index, frame in enumerate(frames):
+            yield frame
+            if index == 0:
+                self.delay_s = time.perf_counter() - self._since[0]
+                self.cpu_s = time.process_time() - self._since[1]
+
+
+def stream_bases(
+    portrait: Portrait,
+    stream: MotionStream,
+    blocks: Iterable[NDArray[np.float32]],
+    *,
+    clock: FirstFrame | None = None,
+) -> Iterator[Motion]:
+    """Base frames one by one for `speak_stream`, from blocks of sound at 16 kHz.
+
+    Args:
+        clock: told when sound arrives and when frame 0 is settled.
+    """
+    clock = clock or FirstFrame()
     for block in blocks:
-        yield from _on(portrait, stream.push(block))
+        clock.heard()
+        bases = _on(portrait, stream.push(block))
+        for base in bases:
+            clock.settled()
+            yield base
+    clock.heard()
     yield from _on(portrait, stream.finish())
 
 

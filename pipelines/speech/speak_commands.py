@@ -110,7 +110,7 @@ def _run(options: argparse.Namespace) -> None:
     from pipelines.portrait.register import register
     from pipelines.render import choose_renderer
     from pipelines.speech.audio import SAMPLE_RATE, load_audio, stream_audio
-    from pipelines.speech.speak import FilmOptions, speak_stream, speak_track, stream_bases
+    from pipelines.speech.speak import FilmOptions, FirstFrame, speak_stream, speak_track, stream_bases
     from pipelines.video import check_video_path
 
     check_video_path(options.output)
@@ -128,10 +128,13 @@ def _run(options: argparse.Namespace) -> None:
     }
     if options.stream:
         stream = model.stream(portrait=portrait, delivery=delivery)
-        # the recogniser loads when it first hears something, which is no part of the delay
-        model.stream(portrait=portrait, delivery=delivery).push(np.zeros(SAMPLE_RATE, np.float32))
-        bases = stream_bases(portrait, stream, stream_audio(options.audio, block_s=BLOCK_S))
-        report = speak_stream(portrait, bases, options.output, look_ahead_s=stream.look_ahead_s, **common)
+        # recogniser and generator load when they first hear something, which is no part of the delay
+        warm = model.stream(portrait=portrait, delivery=delivery)
+        warm.push(np.zeros(round((stream.look_ahead_s + BLOCK_S) * SAMPLE_RATE), np.float32))
+        clock = FirstFrame()
+        bases = stream_bases(portrait, stream, stream_audio(options.audio, block_s=BLOCK_S), clock=clock)
+        look_ahead_s = stream.look_ahead_s
+        report = speak_stream(portrait, bases, options.output, clock=clock, look_ahead_s=look_ahead_s, **common)
     else:
         audio = load_audio(options.audio)
         label = options.audio.stem[:40]
@@ -160,5 +163,7 @@ def _tell(report: SpeakReport, *, model: SpeechModel, as_json: bool) -> None:
     rows = [(name, seconds, factor) for name, (seconds, factor) in stages.items()]
     write_table(("stage", "seconds", "RTF"), [*rows, ("total", total, report.total_factor)])
     if report.look_ahead_s is not None:
-        delay = f"{1000 * report.first_frame_s:.0f} ms of work, {report.look_ahead_s:.2f} s of sound ahead"
+        delay = (
+            f"{1000 * report.first_frame_s:.0f} ms after its last sound, {report.look_ahead_s:.2f} s of sound ahead"
+        )
         sys.stdout.write(f"first frame: {delay}\n")

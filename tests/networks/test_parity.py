@@ -101,5 +101,5 @@ def test_motion_transformer(oracle: Oracle) -> None:
     oracle.check(golden, "cond.out", net(x, frame, cond, time), 1e-4)
     oracle.check(golden, "uncond.out", net(x, frame, cond, time, keep=torch.tensor([False])), 1e-4)
     for t in (0, 999):
-        guided = net.guided(x, frame, cond, torch.tensor([t]), weight=2.0)
+        guided = net.guided(x, frame, net.encode(cond), torch.tensor([t]), weight=2.0)
         oracle.check(golden, f"guided.t{t}.x_start", guided, 1e-4)

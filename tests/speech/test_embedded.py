@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,15 +12,17 @@ import pytest
 
 from pipelines.assets import ASSETS, PORTRAITS
 from pipelines.errors import StudioError
+from pipelines.evaluation.bench_speech import bench_speech
 from pipelines.motion.emotion import EMOTION_NAMES
 from pipelines.motion.track import Track
 from pipelines.portrait.load import load_photo
 from pipelines.portrait.register import register
 from pipelines.portrait.types import Portrait
-from pipelines.speech.audio import Audio, load_audio
+from pipelines.speech.audio import SAMPLE_RATE, Audio, load_audio
 from pipelines.speech.choice import Delivery, choose_model
 from pipelines.speech.embedded import MODEL, EmbeddedGenerator, available
 from pipelines.speech.embedded_motion import SpeechStream, speech_motion
+from pipelines.speech.speak import FirstFrame, stream_bases
 from pipelines.speech.visemes import lip_measures
 
 DELIVERY = Delivery(steps=5, guidance=1.0)
@@ -101,3 +105,36 @@ def test_damaged_model_files_are_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "model.safetensors").write_bytes(b"not weights")
     with pytest.raises(StudioError, match="speech model should be the one that ships"):
         EmbeddedGenerator.load(tmp_path / "model")
+
+
+def test_the_first_frame_of_a_stream_comes_after_two_seconds_of_sound(audio: Audio, portrait: Portrait) -> None:
+    stream, unit = SpeechStream(portrait=portrait, delivery=Delivery()), round(0.4 * SAMPLE_RATE)
+    heard = np.resize(audio.samples, 5 * unit)
+    counts = [len(stream.push(heard[start : start + unit]).exp) for start in range(0, len(heard), unit)]
+    assert counts[:-1] == [0, 0, 0, 0] and counts[-1] > 0
+
+
+def test_the_clock_of_the_first_frame_starts_at_its_last_sound(audio: Audio, portrait: Portrait) -> None:
+    clock, wait_s, unit = FirstFrame(), 0.2, round(0.4 * SAMPLE_RATE)
+    heard = np.resize(audio.samples, 5 * unit)
+
+    def spoken() -> Iterator[np.ndarray]:
+        for start in range(0, len(heard), unit):
+            time.sleep(wait_s)
+            yield heard[start : start + unit]
+
+    stream = SpeechStream(portrait=portrait, delivery=DELIVERY)
+    begun = time.perf_counter()
+    bases = stream_bases(portrait, stream, spoken(), clock=clock)
+    for _picture in clock.encoding(np.zeros((2, 2, 3), np.uint8) for _ in bases):
+        if clock.delay_s:
+            break
+    assert 0 < clock.delay_s < time.perf_counter() - begun - 4 * wait_s and clock.cpu_s > 0
+
+
+def test_bench_adds_its_modules_up() -> None:
+    streamed, whole, total = bench_speech(seconds=3.0, size=128).values()
+    figures = {figure["figure"]: figure["value"] for figure in total}
+    for modules, name in ((streamed, "online"), (whole, "offline")):
+        factors = [figure["value"] for figure in modules if figure["unit"] == "RTF"]
+        assert min(factors) > 0 and figures[name] == pytest.approx(sum(factors), abs=0.01)

@@ -40,7 +40,7 @@ def bench_speech(*, seconds: float = SECONDS, size: int = SIZE) -> dict[str, lis
     """CPU milliseconds and real-time factors by module and as a whole, offline and streamed, by title.
 
     Args:
-        seconds: of voice to measure on.
+        seconds: of voice to measure on, at least 3.2.
         size: side of the rendered face.
     """
     from pipelines.portrait.load import load_photo
@@ -93,12 +93,12 @@ def _features(voice: Floats, windowing: Any) -> tuple[Floats, float]:
 def _segment_steps(portrait: Portrait, features: Floats) -> tuple[tuple[float, float], tuple[float, float]]:
     """(CPU ms of a segment, seconds of film it makes anew), for whole files and for streams."""
     from pipelines.speech.diffusion import DdimSampler
-    from pipelines.speech.embedded import STREAM_OVERLAP, shipped_generator
-    from pipelines.speech.segments import SegmentOptions
+    from pipelines.speech.embedded import shipped_generator
+    from pipelines.speech.segments import STREAMED, SegmentOptions
 
     model = shipped_generator()
     sampler = DdimSampler(model.transformer, sampling_of(Delivery()))
-    whole, live = (model.cut(options) for options in (SegmentOptions(), SegmentOptions(overlap=STREAM_OVERLAP)))
+    whole, live = (model.cut(options) for options in (SegmentOptions(), STREAMED))
     cond = conditions_of(portrait, Delivery()).at(features[: whole.length]).packed()
     sampler.segment(0, model.scale.rest(), cond)
     ms = float(np.median([_timed(lambda: sampler.segment(1, model.scale.rest(), cond))[1] for _ in range(_REPEATS)]))

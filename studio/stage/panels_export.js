@@ -11,7 +11,11 @@
     const parts = [plural(controls.length - dims, "control"), plural(dims, "dimension")];
     if (limited) parts.push(`${limited} limited`);
     const { portrait } = state;
-    const pairs = [["Edit", controls.length ? parts.join(" · ") : "none: the source picture"]];
+    const layers = state.doc?.layers.length ?? 0;
+    const moves = [state.clip && state.clip.label, layers && plural(layers, "layer")].filter(Boolean);
+    const nothing = moves.length ? "none on the base" : "none: the source picture";
+    const pairs = [["Edit", controls.length ? parts.join(" · ") : nothing]];
+    if (moves.length) pairs.push(["Motion", moves.join(" · ")]);
     if (portrait) {
       pairs.push(["Portrait", portrait.name]);
       pairs.push(["Picture", `${portrait.size[0]} × ${portrait.size[1]} px, face pasted back · crop 512 × 512 px`]);
@@ -32,7 +36,7 @@
     const show = () => {
       if (state.panel === "export") one("dl", section).innerHTML = summary();
     };
-    ["paint", "panel", "portrait", "limits"].forEach((event) => studio.on(event, show));
+    ["paint", "panel", "portrait", "limits", "document"].forEach((event) => studio.on(event, show));
     body.append(section, share);
   };
 })();

@@ -24,20 +24,19 @@ SIZE_CHOICES = [("As in the photo", AS_IN_PHOTO), *((f"{size} px", size) for siz
 
 def build_export_panel(wiring: Wiring) -> None:
     """Mount the native part of the panel."""
-    with gr.Column(elem_classes=["st-native", "for-export"]):
+    with gr.Column(elem_classes=["st-native", "for-export"], elem_id="st-picture"):
         heading("Picture", "rendered from the photo's own pixels")
         area = gr.Radio(AREA_CHOICES, value="photo", label="Area")
         size = gr.Radio(SIZE_CHOICES, value=AS_IN_PHOTO, label="Size", visible=False)
         format = gr.Radio(FORMAT_CHOICES, value="png", label="Format")
         clear = gr.Checkbox(False, label="Transparent background", info="the person alone", elem_id="st-transparent")
         export = gr.Button("Export picture", variant="primary", elem_id="st-export-picture")
-    build_neural_section(wiring, [area, format, size])
-    with gr.Column(elem_classes=["st-native", "for-export"]):
+    with gr.Column(elem_classes=["st-native", "for-export"], elem_id="st-edit-file"):
         heading("Edit file", "values and painted mask, without the photo")
         with gr.Row():
             load_edit = gr.UploadButton("Open edit file", file_types=[".json"], size="md", elem_id="st-open-edit")
             save_edit = gr.Button("Save edit file", size="md", elem_id="st-save-edit")
-    with gr.Column(elem_classes=["st-native", "for-export"]):
+    with gr.Column(elem_classes=["st-native", "for-export"], elem_id="st-atlas-place"):
         heading("Every dimension", "each of the 63 at both ends, and where it acts")
         draw_atlas = gr.Button("Draw on this portrait", size="md", elem_id="st-draw-atlas")
         sheet = gr.Image(
@@ -50,6 +49,7 @@ def build_export_panel(wiring: Wiring) -> None:
             buttons=["download", "fullscreen"],
             elem_id="st-atlas",
         )
+    build_neural_section(wiring, [area, format, size])
     format.input(_offer_transparency, [format, clear], clear, api_visibility="private", queue=False)
     area.input(lambda chosen: gr.update(visible=chosen == "crop"), area, size, api_visibility="private", queue=False)
     # a button cannot both make a file and hand it over, so a hidden one does the second half

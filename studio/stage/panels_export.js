@@ -24,10 +24,10 @@
   }
 
   studio.panels.export = (body) => {
-    const section = make(`<section class="sec"><header><h3>Summary</h3>
+    const section = make(`<section class="sec" data-section="summary"><header><h3>Summary</h3>
       ${studio.button("reset", "Reset everything", { action: "reset-all", small: true, text: "Reset all" })}</header>
       <dl class="facts"></dl></section>`);
-    const share = make(`<section class="sec"><header><h3>Share</h3></header><div class="tools-row">
+    const share = make(`<section class="sec" data-section="share"><header><h3>Share</h3></header><div class="tools-row">
       <button type="button" class="chip" data-action="copy-link">Copy link to this edit</button></div>
       <p class="hint">The link holds the values of the edit, never the photo.
         It opens on an example or on the portrait of whoever follows it.</p></section>`);
@@ -37,6 +37,6 @@
       if (state.panel === "export") one("dl", section).innerHTML = summary();
     };
     ["paint", "panel", "portrait", "limits", "document"].forEach((event) => studio.on(event, show));
-    body.append(section, share);
+    body.append(share, section);
   };
 })();

@@ -162,3 +162,23 @@ def test_cancel_leaves_no_file(_clip: Studio, tmp_path: Path) -> None:
         "async () => (await fetch(studio.transport.route('film'), {method: 'HEAD'})).headers.get('etag')"
     )
     assert after == before
+
+
+HEADINGS = """() => [...document.querySelectorAll('#st-side :is(h2, h3)')].filter(title => title.offsetParent)
+    .map(title => [title.getBoundingClientRect().top, title.textContent]).sort((a, b) => a[0] - b[0])
+    .map(([, text]) => text)"""
+BLUE = """() => [...document.querySelectorAll('#studio button')].filter(button => button.offsetParent
+    && getComputedStyle(button).backgroundColor === getComputedStyle(document.querySelector('#st-export-picture'))
+    .backgroundColor).map(button => button.textContent.trim())"""
+
+
+def test_the_panel_begins_with_what_is_wanted_most(_clip: Studio) -> None:
+    _clip.panel("export")
+    titles = _clip.run(HEADINGS)
+    assert titles[:5] == ["Export", "Picture", "Film", "Motion", "Project"]
+    assert set(titles[5:7]) == {"Edit file", "Share"} and titles[-1] == "Neural renderer"
+    assert _clip.run(BLUE) == ["Export picture"]
+    _clip.panel("speech")
+    # other panels keep their own column
+    assert _clip.run(HEADINGS)[0] == "Speech" and "Picture" not in _clip.run(HEADINGS)
+    _clip.panel("export")

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from pipelines.errors import StudioError
-from pipelines.video import VIDEO_FORMATS, Frame, Progress, check_video_path, write_video
+from pipelines.video import AUDIO_BIT_RATE, VIDEO_FORMATS, Frame, Progress, check_video_path, sound_input, write_video
 
 _PALETTES = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer:bayer_scale=4"
 _CODING: dict[str, tuple[str, ...]] = {
@@ -42,6 +42,7 @@ ANIMATION_FORMATS: dict[str, str] = {
     ".webm": "WebM, with alpha where the frames have it",
     ".zip": "single frames as PNG",
 }
+SOUND_FORMATS = (*VIDEO_FORMATS, ".webm")
 ALPHA_FORMATS = (".webp", ".apng", ".webm", ".zip")
 _LOG_BYTES = 400
 
@@ -75,11 +76,12 @@ def write_moving(
     total: int | None = None,
     progress: Progress | None = None,
 ) -> Path:
-    """A film or an animation, by the file's ending; only films have sound.
+    """A film or an animation, by the file's ending.
 
     Args:
         frames: (H, W, 3) uint8 RGB, or (H, W, 4) with alpha where the format holds it; all of one size.
-        total: how many frames there will be, for `progress`.
+        audio: a file whose first sound track plays along in one of `SOUND_FORMATS`; left out in the others.
+        total: how many frames there will be, for `progress`; the sound is cut there.
 
     Raises:
         StudioError: as `check_moving_path`; no frames; or ffmpeg's reason in its own words.
@@ -95,7 +97,10 @@ def write_moving(
         raise StudioError(f"`output` should end in {', '.join(ALPHA_FORMATS)} to hold alpha but is '{path.name}'.")
     with tempfile.TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.stem}.") as folder:
         unfinished = Path(folder) / f"unfinished{path.suffix.lower()}"
-        with _sink(unfinished, first.shape, fps) as sink:
+        sound = []
+        if audio is not None and path.suffix.lower() in SOUND_FORMATS:
+            sound = sound_input(audio, longest_s=total / fps if total else None)
+        with _sink(unfinished, first.shape, fps, sound) as sink:
             for count, picture in enumerate(_checked(first, pictures), 1):
                 sink.write(picture)
                 if progress is not None and total:
@@ -113,10 +118,10 @@ def _checked(first: Frame, pictures: Iterator[Frame]) -> Iterator[Frame]:
         yield picture
 
 
-def _sink(path: Path, shape: tuple[int, ...], fps: float) -> AbstractContextManager[_Sink]:
+def _sink(path: Path, shape: tuple[int, ...], fps: float, sound: list[str]) -> AbstractContextManager[_Sink]:
     if path.suffix == ".zip":
         return _Frames(path)
-    return _Pipe(path, shape, fps)
+    return _Pipe(path, shape, fps=fps, sound=sound)
 
 
 class _Frames:
@@ -142,7 +147,7 @@ class _Frames:
 class _Pipe:
     """One ffmpeg process; ended at once when the work is given up."""
 
-    def __init__(self, path: Path, shape: tuple[int, ...], fps: float) -> None:
+    def __init__(self, path: Path, shape: tuple[int, ...], *, fps: float, sound: list[str]) -> None:
         import imageio_ffmpeg
 
         height, width, channels = shape
@@ -153,7 +158,10 @@ class _Pipe:
         if path.suffix == ".webm":
             coding = ["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2", *coding]
         source = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", *source, "-an", *coding, "-v", "error", str(path)]
+        tracks = ["-an"]
+        if sound:
+            tracks = ["-map", "0:v:0", "-map", "1:a:0", "-c:a", "libopus", "-b:a", AUDIO_BIT_RATE]
+        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", *source, *sound, *tracks, *coding, "-v", "error", str(path)]
         self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._process = subprocess.Popen(  # noqa: S603
             command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log

@@ -205,7 +205,6 @@ def _film(job: Job, portrait: Any, edit: Edit, renderer: Any) -> None:
     from pipelines.animation import write_moving
     from pipelines.render.sequence import render_sequence
     from pipelines.retarget import read_driver
-    from pipelines.video import VIDEO_FORMATS
 
     if job.audio is not None:
         track = _speech_track(job.audio, portrait)
@@ -214,8 +213,7 @@ def _film(job: Job, portrait: Any, edit: Edit, renderer: Any) -> None:
         track = read_driver(job.driver)
     area: Any = job.area or "crop"
     frames = render_sequence(portrait, track.frames(portrait), edit, area=area, size=job.size, renderer=renderer)
-    sound = job.audio if job.output.suffix.lower() in VIDEO_FORMATS else None
-    write_moving(frames, job.output, fps=track.fps, audio=sound)
+    write_moving(frames, job.output, fps=track.fps, audio=job.audio)
 
 
 def _speech_track(voice: Path, portrait: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipelines.animation import ALPHA_FORMATS, write_moving
+from pipelines.animation import ALPHA_FORMATS, SOUND_FORMATS, write_moving
 from pipelines.assets import ASSETS
 from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
@@ -20,7 +20,7 @@ from pipelines.project import Document
 from pipelines.render.base import Renderer
 from pipelines.render.sequence import MAX_SIDE
 from pipelines.render.still import Area
-from pipelines.video import VIDEO_FORMATS, Frame, Progress
+from pipelines.video import Frame, Progress
 
 _LAST_S = 0.04
 """A still is shown at least this long."""
@@ -183,7 +183,7 @@ def render_document(
     frames = document_frames(document, portrait, renderer, look)
     rate = document.track.fps if look.fps is None else look.fps
     total = frame_total(document, look)
-    if document.sound is None or suffix not in VIDEO_FORMATS:
+    if document.sound is None or suffix not in SOUND_FORMATS:
         return write_moving(frames, output, fps=rate, total=total, progress=progress)
     with tempfile.TemporaryDirectory() as folder:
         sound = Path(folder) / f"sound{document.sound.suffix}"

@@ -88,7 +88,6 @@ def _write_film(options: argparse.Namespace, track: Any, portrait: Any, edit: An
     from pipelines.render import choose_renderer
     from pipelines.render.sequence import render_sequence
     from pipelines.retarget import VIDEO_SUFFIXES
-    from pipelines.video import VIDEO_FORMATS
 
     sound = options.sound
     if sound is None and options.driver.suffix.lower() in VIDEO_SUFFIXES and has_sound(options.driver):
@@ -102,12 +101,11 @@ def _write_film(options: argparse.Namespace, track: Any, portrait: Any, edit: An
         renderer=choose_renderer(options.renderer),
         threads=2,
     )
-    filmed = options.output.suffix.lower() in VIDEO_FORMATS
     write_moving(
         frames,
         options.output,
         fps=track.fps,
-        audio=sound if filmed else None,
+        audio=sound,
         total=len(track),
         progress=show_progress,
     )

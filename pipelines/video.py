@@ -70,7 +70,7 @@ def write_video(
         raise StudioError("A video should have at least one frame but has none; give a longer sound.")
     with tempfile.TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.stem}.") as folder:
         unfinished = Path(folder) / path.name
-        sound = [] if audio is None else _sound_input(audio, longest_s=total / fps if total else None)
+        sound = [] if audio is None else sound_input(audio, longest_s=total / fps if total else None)
         with _Encoder(unfinished, size=(first.shape[1], first.shape[0]), fps=fps, sound=sound) as encoder:
             encoder.write(first)
             for count, picture in enumerate(pictures, 2):
@@ -81,7 +81,8 @@ def write_video(
     return path
 
 
-def _sound_input(audio: Path, *, longest_s: float | None) -> list[str]:
+def sound_input(audio: Path, *, longest_s: float | None) -> list[str]:
+    """ffmpeg's input arguments for a sound that plays along, cut at `longest_s` seconds."""
     length = [] if longest_s is None else ["-t", f"{longest_s:.6f}"]
     return [*ONLY_THIS_FILE, *length, "-i", str(audio)]
 

@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pipelines.animation import ALPHA_FORMATS
+from pipelines.animation import ALPHA_FORMATS, SOUND_FORMATS
 from pipelines.errors import StudioError
 from pipelines.motion.track import MAX_FPS
 from pipelines.project_render import Look, render_document
-from pipelines.video import VIDEO_FORMATS
 from studio.document import file_name
 from studio.export import AREAS
 from studio.jobs import Job
@@ -29,7 +28,7 @@ MEDIA_TYPES = {
 """Formats the page offers, by file ending."""
 _LABELS = {
     ".mp4": ("MP4", "H.264 with the sound; plays everywhere"),
-    ".webm": ("WebM", "VP9, can be transparent, no sound"),
+    ".webm": ("WebM", "VP9 with the sound, can be transparent"),
     ".gif": ("GIF", "Plays in every message; 256 colours a frame"),
     ".webp": ("WebP", "Animated, small, can be transparent"),
     ".apng": ("APNG", "Exact colours, can be transparent, large"),
@@ -82,7 +81,7 @@ def film_choices() -> list[dict[str, Any]]:
             "label": _LABELS[suffix][0],
             "tip": _LABELS[suffix][1],
             "alpha": suffix in ALPHA_FORMATS,
-            "sound": suffix in VIDEO_FORMATS,
+            "sound": suffix in SOUND_FORMATS,
         }
         for suffix in MEDIA_TYPES
     ]

@@ -13,7 +13,7 @@ from PIL import Image
 
 from pipelines.animation import ALPHA_FORMATS, ANIMATION_FORMATS, check_moving_path, write_moving
 from pipelines.errors import StudioError
-from pipelines.video import Frame, read_video
+from pipelines.video import Frame, extract_sound, read_video
 
 
 def frames(count: int = 6, *, channels: int = 3, size: tuple[int, int] = (48, 64)) -> Iterator[Frame]:
@@ -66,6 +66,31 @@ def test_webm_is_a_film_and_keeps_alpha(tmp_path: Path) -> None:
     assert alpha[3, 2].max() < 20 and alpha[3, 20].min() > 235
     odd = write_moving(frames(size=(49, 65)), tmp_path / "b.webm")
     assert next(iter(read_video(odd))).shape == (48, 64, 3)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_webm_carries_the_sound(channels: int, tmp_path: Path) -> None:
+    import soundfile
+
+    rate, pitch_hz = 16_000, 440
+    tone = 0.5 * np.sin(2 * np.pi * pitch_hz * np.arange(2 * rate) / rate)
+    soundfile.write(tmp_path / "tone.wav", tone, rate)
+    pictures = frames(20, channels=channels, size=(48, 160))
+    film = write_moving(pictures, tmp_path / "a.webm", fps=20, audio=tmp_path / "tone.wav", total=20)
+    assert len(list(read_video(film))) == 20
+    sound, decoded_rate = soundfile.read(extract_sound(film, tmp_path / "sound.wav", rate=rate))
+    # cut where the pictures end, and the same tone at the same loudness
+    assert decoded_rate == rate and len(sound) / rate == pytest.approx(1, abs=0.06)
+    middle = sound[rate // 4 : rate // 4 + rate // 2]
+    strengths = np.abs(np.fft.rfft(middle))
+    assert np.argmax(strengths) * rate / len(middle) == pytest.approx(pitch_hz, abs=3)
+    assert np.sqrt(np.mean(middle**2)) == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
+
+
+def test_sound_is_left_out_where_the_format_has_none(tmp_path: Path) -> None:
+    path = write_moving(frames(), tmp_path / "a.gif", audio=tmp_path / "never_read.wav")
+    with Image.open(path) as picture:
+        assert getattr(picture, "n_frames", 1) == 6
 
 
 def test_frames_in_a_zip_are_exact(tmp_path: Path) -> None:

@@ -107,7 +107,8 @@ class MeshGeometry:
     n_face: int
     """Vertices of the face proper, before the rings."""
     edges: Ints
-    """(E, 4) vertices of every edge between two triangles and the third ones of these; the two ovals count as one."""
+    """(E, 4) vertices of every edge between two triangles and the third ones of these; rings that lie on the oval
+    count as the oval."""
     oval_ids: Ints
     """(72,) vertices along the outline of the face; the second oval lies on them."""
     lash_ids: Ints
@@ -184,6 +185,7 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
     midpoints = 0.5 * (points[OVAL] + points[oval_next])
     oval_ids = np.empty(SEGMENTS, np.int64)
     oval_ids[0::2], oval_ids[1::2] = OVAL, N_LANDMARKS + 32 + np.arange(len(OVAL))
+    skin = _split_at_midpoints(skin, oval_ids=oval_ids)
     face = np.concatenate([points, lashes, midpoints])
     outer, behind = _ring_vertices(face[oval_ids], frame=frame, points=points)
     vertices = np.concatenate([face, face[oval_ids], outer.reshape(-1, 3)])
@@ -218,7 +220,7 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         n_skin_triangles=len(skin),
         first_hole=len(skin) + len(ring_triangles),
         n_face=len(face),
-        edges=_inner_edges(triangles, oval_ids=oval_ids, first_ring=len(face)),
+        edges=_inner_edges(triangles, vertices, oval_ids=oval_ids, first_ring=len(face)),
         oval_ids=oval_ids,
         lash_ids=lash_ids,
         carriers=carriers,
@@ -230,10 +232,24 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
     )
 
 
-def _inner_edges(triangles: NDArray[np.int32], *, oval_ids: Ints, first_ring: int) -> Ints:
-    same = np.arange(triangles.max() + 1, dtype=np.int64)
-    same[first_ring : first_ring + SEGMENTS] = oval_ids
+def _split_at_midpoints(skin: NDArray[np.int32], *, oval_ids: Ints) -> NDArray[np.int32]:
+    """Triangles that end on the oval as two each, or face and rings would come apart along it."""
+    triangles = skin.tolist()
+    for a, middle, b in zip(oval_ids[0::2], oval_ids[1::2], np.roll(oval_ids[0::2], -1), strict=True):
+        index = next(k for k, corners in enumerate(triangles) if a in corners and b in corners)
+        whole = triangles[index]
+        triangles[index] = [middle if v == b else v for v in whole]
+        triangles.append([middle if v == a else v for v in whole])
+    return np.array(triangles, np.int32)
+
+
+def _inner_edges(triangles: NDArray[np.int32], vertices: Doubles, *, oval_ids: Ints, first_ring: int) -> Ints:
+    same = np.arange(len(vertices), dtype=np.int64)
+    for ring in (first_ring + np.arange(SEGMENTS), first_ring + SEGMENTS + np.arange(SEGMENTS)):
+        lie_on_oval = np.isclose(vertices[ring], vertices[oval_ids]).all(1)
+        same[ring[lie_on_oval]] = oval_ids[lie_on_oval]
     corners = same[triangles]
+    corners = corners[(corners != np.roll(corners, 1, axis=1)).all(1)]
     edges = np.concatenate([corners[:, [i, j, k]] for i, j, k in ((0, 1, 2), (1, 2, 0), (2, 0, 1))])
     edges[:, :2].sort(axis=1)
     edges = edges[np.lexsort((edges[:, 1], edges[:, 0]))]

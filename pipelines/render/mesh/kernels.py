@@ -277,6 +277,8 @@ def soften_outlines(posed, edges, map_x, map_y, depth, rect, reach, out):
         start, along, first, across = (ay, uy, ax, ux) if steep else (ax, ux, ay, uy)
         if abs(along) < 1e-6:
             continue
+        # the surface lies on one side of its outline: where what lies there is the farther, the outline is hidden
+        starts_here = ((to_c > 0.0) == (along > 0.0)) != steep
         low, high = (top, bottom) if steep else (left, right)
         least, most = (left, right) if steep else (top, bottom)
         for k in range(
@@ -292,6 +294,9 @@ def soften_outlines(posed, edges, map_x, map_y, depth, rect, reach, out):
             z = posed[a, 2] + share * (posed[b, 2] - posed[a, 2])
             if min(abs(depth[y0, x0] - z), abs(depth[y1, x1] - z)) > reach:
                 continue
+            in_front = depth[y0, x0] - depth[y1, x1] if starts_here else depth[y1, x1] - depth[y0, x0]
+            if in_front <= 0.0:
+                continue
             jump = np.hypot(map_x[y1, x1] - map_x[y0, x0], map_y[y1, x1] - map_y[y0, x0])
             torn = min(max(jump - 1.25, 0.0), 1.0)
             if torn == 0.0:
@@ -299,7 +304,7 @@ def soften_outlines(posed, edges, map_x, map_y, depth, rect, reach, out):
             from_first = at - i
             if from_first > 0.5:
                 y0, x0, y1, x1, from_first = y1, x1, y0, x0, 1.0 - from_first
-            weight = torn * (0.5 - from_first)
+            weight = torn * min(in_front, 1.0) * (0.5 - from_first)
             for channel in range(3):
                 own, beyond = float(out[y0, x0, channel]), float(out[y1, x1, channel])
                 out[y0, x0, channel] = np.uint8(own + (beyond - own) * weight + 0.5)

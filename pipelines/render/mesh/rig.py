@@ -110,6 +110,7 @@ class FaceRig:
         else:
             carried = head if still else head + self._carry(displacement, right, left)
             self._project(carried, rotation, scale, shift, self._posed)
+            self._close_oval()
             self._project(head[:N_LANDMARKS], rotation, scale, shift, self._rigid)
         return PosedMesh(
             vertices=self._posed,
@@ -235,6 +236,13 @@ class FaceRig:
         scale = float(motion.scale[0] / source.scale[0])
         shift = (motion.t[0, :2] - source.t[0, :2]).astype(np.float64) * (0.5 * self._geometry.size)
         return rotation, scale, shift
+
+    def _close_oval(self) -> None:
+        """Lay the midpoints on the oval and the second oval on both: pixels between them would show through."""
+        posed, geometry = self._posed, self._geometry
+        oval, middle = geometry.oval_ids[0::2], geometry.oval_ids[1::2]
+        posed[middle] = 0.5 * (posed[oval] + posed[np.roll(oval, -1)])
+        posed[geometry.n_face : geometry.n_face + len(geometry.oval_ids)] = posed[geometry.oval_ids]
 
     def _turned_back(self, rotation: Doubles) -> float:
         frame = self._geometry.frame

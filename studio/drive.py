@@ -81,17 +81,20 @@ def start_drive(jobs: JobDesk, session: Session, path: Path, *, label: str, orde
     if session.portrait is None:
         raise StudioError(NO_PORTRAIT)
 
+    def discard() -> None:
+        if session.driver is None or session.driver.film != path:
+            path.unlink(missing_ok=True)
+
     def work(job: Job) -> None:
         try:
             driver = read_kept(path, label=label, face_index=face_index, progress=job.progress)
             job.check()
             lay_under(session, driver, order)
         except BaseException:
-            if session.driver is None or session.driver.film != path:
-                path.unlink(missing_ok=True)
+            discard()
             raise
 
-    session.job = jobs.start("drive", work, current=session.job)
+    session.job = jobs.start("drive", work, current=session.job, never_begun=discard)
     return session.job
 
 

@@ -58,10 +58,14 @@ class Job:
         self.check()
         self.fraction, self.text = fraction, text
 
-    def run(self, work: Callable[[Job], None]) -> None:
+    def run(self, work: Callable[[Job], None], never_begun: Callable[[], None] | None = None) -> None:
         """Do the work; whatever happens ends in `state` and one sentence."""
+        if self._stopped.is_set():
+            if never_begun is not None:
+                never_begun()
+            self.state = "cancelled"
+            return
         try:
-            self.check()
             self.state, self._started = "running", time.monotonic()
             work(self)
             self.check()
@@ -98,11 +102,19 @@ class JobDesk:
         self._lock = threading.Lock()
         self._waiting: list[Job] = []
 
-    def start(self, kind: Kind, work: Callable[[Job], None], *, current: Job | None) -> Job:
+    def start(
+        self,
+        kind: Kind,
+        work: Callable[[Job], None],
+        *,
+        current: Job | None,
+        never_begun: Callable[[], None] | None = None,
+    ) -> Job:
         """A new job.
 
         Args:
             current: the visitor's last one; two at a time are refused.
+            never_begun: called instead of the work where the job is cancelled while it waits.
 
         Raises:
             StudioError: the visitor's last job still runs, or too many wait.
@@ -115,7 +127,7 @@ class JobDesk:
             if len(self._waiting) >= MAX_WAITING:
                 raise StudioError("Too many visitors are waiting for long work; try again in a minute.")
             self._waiting.append(job)
-        self._pool.submit(job.run, work)
+        self._pool.submit(job.run, work, never_begun)
         return job
 
     def shut(self) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Iterator
+import signal
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from pipelines.batch_jobs import Job, Outcome, do_job, file_sha256
@@ -75,16 +78,17 @@ def run_jobs(
         else:
             open_jobs.append((index, job))
     keys = {index: job.key() for index, job in open_jobs}
-    for outcome in _spread(open_jobs, workers, ray_address):
-        outcomes[outcome.index] = outcome
-        if outcome.error is None:
-            state.add(keys[outcome.index], outcome)
-        if progress is not None:
-            progress(len(outcomes) / len(everything), f"{len(outcomes)} of {len(everything)} jobs")
+    with closing(_spread(open_jobs, workers, ray_address)) as done:
+        for outcome in done:
+            outcomes[outcome.index] = outcome
+            if outcome.error is None:
+                state.add(keys[outcome.index], outcome)
+            if progress is not None:
+                progress(len(outcomes) / len(everything), f"{len(outcomes)} of {len(everything)} jobs")
     return tuple(outcomes[index] for index in sorted(outcomes))
 
 
-def _spread(jobs: list[tuple[int, Job]], workers: int, ray_address: str | None) -> Iterator[Outcome]:
+def _spread(jobs: list[tuple[int, Job]], workers: int, ray_address: str | None) -> Generator[Outcome]:
     if not jobs:
         return
     if ray_address is not None:
@@ -103,15 +107,42 @@ def _in_processes(jobs: list[tuple[int, Job]], workers: int) -> Iterator[Outcome
 
     # a fresh interpreter each: compiled kernels and face finders do not survive a fork
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, max_tasks_per_child=None) as pool:
-        futures = {pool.submit(do_job, job, index): (index, job) for index, job in jobs}
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_end_when_told) as pool:
+        with _without_interrupts():
+            futures = {pool.submit(_do_or_end, job, index): (index, job) for index, job in jobs}
         try:
             for future in as_completed(futures):
                 index, job = futures[future]
                 error = future.exception()
                 yield Outcome(index, job.output, f"The job's process ended ({error}).") if error else future.result()
-        finally:
+        except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
+            for process in multiprocessing.active_children():
+                process.terminate()
+            raise
+
+
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes begun meanwhile never see Ctrl-C, which a terminal sends to all; here it comes a moment later."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _end_when_told() -> None:
+    """A job that is ended tidies up behind itself."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())
+
+
+def _do_or_end(job: Job, index: int) -> Outcome:
+    """In a worker: the job, or the end of the process once the job has tidied up; the pool would go on with it."""
+    try:
+        return do_job(job, index)
+    except SystemExit:
+        os._exit(1)
 
 
 def summary(outcomes: Iterable[Outcome]) -> dict[str, float]:

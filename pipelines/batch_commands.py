@@ -27,7 +27,10 @@ def _run(options: argparse.Namespace) -> None:
 
     jobs = read_jobs(options.jobs)
     state = State(options.state or options.jobs.with_name(options.jobs.name + ".state"))
-    outcomes = run_jobs(jobs, state, workers=options.workers, ray_address=options.ray, progress=show_progress)
+    try:
+        outcomes = run_jobs(jobs, state, workers=options.workers, ray_address=options.ray, progress=show_progress)
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt("Stopped; what is done is kept, run the same command again to go on.") from stop
     records = [
         {
             "output": str(outcome.output),

@@ -1,6 +1,6 @@
 """The command line: one thin layer over the functions the page calls.
 
-Bad input is one sentence on stderr and exit status 2.
+Bad input is one sentence on stderr and exit status 2; Ctrl-C is one sentence and exit status 130.
 """
 
 from __future__ import annotations
@@ -24,6 +24,9 @@ from pipelines.render.trt import commands as engines
 from pipelines.speech import speak_commands
 from pipelines.training import commands as training
 
+INTERRUPTED = 130
+"""Exit status of what Ctrl-C ended, as shells count it: 128 and the signal's number."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
@@ -33,6 +36,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StudioError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    except KeyboardInterrupt as stop:
+        # below the progress line, where there is one
+        sys.stderr.write("\n" * sys.stderr.isatty() + f"{stop or 'Stopped before the end.'}\n")
+        return INTERRUPTED
     return 0
 
 

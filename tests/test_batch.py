@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -23,7 +28,8 @@ from pipelines.motion.track import Track
 from pipelines.portrait.load import load_photo
 from pipelines.project import Document
 
-PHOTO = Path(__file__).resolve().parent.parent / "assets" / "portraits" / "mona_lisa.jpg"
+ROOT = Path(__file__).resolve().parent.parent
+PHOTO = ROOT / "assets" / "portraits" / "mona_lisa.jpg"
 
 
 def write_jobs(folder: Path, *records: dict[str, Any]) -> Path:
@@ -157,3 +163,28 @@ def test_bad_settings_are_refused(tmp_path: Path) -> None:
         read_jobs(tmp_path / "none.jsonl")
     with pytest.raises(StudioError, match="workers"):
         run_jobs([Job(photo=PHOTO, output=tmp_path / "a.png")], State(tmp_path / "s"), workers=0)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_ends_in_one_sentence_and_the_rest_is_done_later(tmp_path: Path, workers: int) -> None:
+    path = write_jobs(tmp_path, *({"set": {"smile": i / 60}, "output": f"{i}.png"} for i in range(60)))
+    state = tmp_path / "jobs.jsonl.state"
+    command = [sys.executable, "-m", "pipelines", "batch", str(path), "--workers", str(workers)]
+    # a shell's background work ignores Ctrl-C and hands that on
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        process = subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    while not state.is_file() and process.poll() is None:
+        time.sleep(0.05)
+    # a terminal tells the whole group
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert error == "Stopped; what is done is kept, run the same command again to go on.\n"
+    done = [outcome for outcome in map(State(state).is_done, read_jobs(path)) if outcome]
+    assert 1 <= len(done) < 60
+    assert not [file.name for file in tmp_path.iterdir() if file.name.startswith(".")]

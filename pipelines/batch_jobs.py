@@ -225,7 +225,11 @@ def _speech_track(voice: Path, portrait: Any) -> Any:
         raise StudioError("Speech needs its model, which is missing; restore assets from the repository.")
     audio = load_audio(voice)
     return model.make(
-        audio, portrait=portrait, delivery=Delivery(), label=voice.stem[:40], progress=lambda done, text: None
+        audio,
+        portrait=portrait,
+        delivery=Delivery(steps=model.file_steps),
+        label=voice.stem[:40],
+        progress=lambda done, text: None,
     )
 
 

@@ -96,15 +96,16 @@ def load_motion_extractor(folder: Path | None = None) -> MotionExtractor:
     return load_part(MotionExtractor(), "motion", path, size=None if path.suffix == ".safetensors" else file.size)
 
 
-def load_transformer(path: Path) -> MotionTransformer:
-    """Ditto's motion transformer; the width of its condition is read from the file.
+def load_transformer(path: Path, sizes: TransformerConfig | None = None) -> MotionTransformer:
+    """Ditto's motion transformer, or one of other sizes; the width of its condition is read from the file.
 
     Raises:
         StudioError: as `load_part`.
     """
     tensors = read_tensors(path)
     width = tensors["cond_projection.weight"].shape[1] if "cond_projection.weight" in tensors else None
-    config = TransformerConfig() if width is None else replace(TransformerConfig(), cond_width=width)
+    config = sizes or TransformerConfig()
+    config = config if width is None else replace(config, cond_width=width)
     return load_part(MotionTransformer(config), "transformer", path)
 
 

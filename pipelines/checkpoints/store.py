@@ -17,6 +17,8 @@ from pipelines.errors import StudioError
 
 State = Literal["missing", "present", "good", "bad"]
 FOLDER_VARIABLE = "DITTO_CHECKPOINTS"
+HUBERT_VARIABLE = "DITTO_HUBERT"
+"""A folder or a Hugging Face name with HuBERT weights, instead of the graph of Ditto's release."""
 CHUNK = 1 << 20
 
 
@@ -66,6 +68,26 @@ def missing_for_rendering(folder: Path) -> tuple[CheckpointFile, ...]:
         for name in RENDERING
         if all(find(FILES[f"{release}/{name}"], folder) is None for release in ("liveportrait", "ditto"))
     )
+
+
+def hubert_source(folder: Path) -> str | Path | None:
+    """`$DITTO_HUBERT`, or the graph of Ditto's release; None if neither is there."""
+    return os.environ.get(HUBERT_VARIABLE) or find(FILES["ditto/hubert"], folder)
+
+
+def check_speech_files(folder: Path) -> None:
+    """
+    Raises:
+        StudioError: a weight file of the full-size speech model is missing, with the command that fetches it.
+    """
+    have = {"ditto/transformer": find(FILES["ditto/transformer"], folder), "ditto/hubert": hubert_source(folder)}
+    missing = [FILES[name] for name, source in have.items() if source is None]
+    if missing:
+        names = " ".join(file.name for file in missing)
+        raise StudioError(
+            f"The full-size speech model needs {len(missing)} more weight files ({said_size(missing)}): run"
+            f" `python -m pipelines checkpoints fetch speech`, or put {names} in {folder}"
+        )
 
 
 def said_size(files: Iterable[CheckpointFile]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,12 +25,20 @@ if TYPE_CHECKING:
 
 Progress = Callable[[float, str], None]
 
+MODEL_VARIABLE = "DITTO_SPEECH_MODEL"
+"""Names the model where nothing else does, for the studio too."""
+MODELS = ("full", "embedded", "rule")
+"""Ditto's own weights on this machine; the transformer that ships; lips by rule."""
 GENERATOR = ASSETS / "speech_model.safetensors"
 """Asked for before torch is imported, which takes seconds."""
 MAX_SEED = 999_999
 MAX_AMOUNT = 1.5
 MAX_GUIDANCE = 4.0
 STEPS = (5, 10, 25, 50)
+FULL_SIZE_STEPS = 50
+"""Ditto's own for whole files."""
+FULL_SIZE_LOOK_AHEAD_S = 0.885
+"""Of its streams: 20 frames of features."""
 
 SCOPES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "all": ("Whole face", "Everything the speech moves", REGIONS),
@@ -149,19 +158,63 @@ class SpeechModel:
     """(audio, portrait=, delivery=, label=, progress=) -> the track."""
     stream: Callable[..., MotionStream]
     """(portrait=, delivery=) -> the same while the sound arrives."""
+    file_steps: int = Delivery.steps
+    """Denoising steps for a whole file when nobody says how many."""
+    look_ahead_s: float | None = None
+    """Sound a stream hears ahead; None: as the model that ships."""
 
 
-def choose_model() -> SpeechModel | None:
-    """The best model whose parts are installed; None where speech cannot be turned into motion."""
+def choose_model(name: str | None = None) -> SpeechModel | None:
+    """The model of that name; without one the best that ships. None where speech cannot be turned into motion.
+
+    Args:
+        name: one of `MODELS`; `$DITTO_SPEECH_MODEL` if left out.
+
+    Raises:
+        StudioError: no such name, or the files of the model that was asked for are missing. No weights are read.
+    """
     from pipelines.speech.features import phonemes
 
+    name = name or os.environ.get(MODEL_VARIABLE) or None
+    if name not in (None, *MODELS):
+        raise StudioError(f"`{MODEL_VARIABLE}` should be one of {', '.join(MODELS)} but is {name[:40]!r}; change it.")
+    if name == "full":
+        return _full_size()
     if not phonemes.available():
         return None
-    if GENERATOR.is_file():
+    if name == "embedded" and not GENERATOR.is_file():
+        raise StudioError(f"The speech model that ships is missing; restore it from the repository: {GENERATOR}")
+    if name != "rule" and GENERATOR.is_file():
         return SpeechModel(
             "Motion diffusion transformer", samples=True, make=_by_generator, stream=_stream_by_generator
         )
     return SpeechModel("Lips by rule, no generator", samples=False, make=_by_rule, stream=stream_by_rule)
+
+
+def _full_size() -> SpeechModel:
+    from pipelines.checkpoints.store import check_speech_files, default_folder
+
+    check_speech_files(default_folder())
+    return SpeechModel(
+        "Ditto's motion diffusion transformer",
+        samples=True,
+        make=_by_full_size,
+        stream=_stream_by_full_size,
+        file_steps=FULL_SIZE_STEPS,
+        look_ahead_s=FULL_SIZE_LOOK_AHEAD_S,
+    )
+
+
+def _by_full_size(audio: Audio, **wanted: Any) -> Track:
+    from pipelines.speech.full_size import full_size_motion
+
+    return full_size_motion(audio, **wanted)
+
+
+def _stream_by_full_size(*, portrait: Portrait, delivery: Delivery) -> MotionStream:
+    from pipelines.speech.full_size import FullSizeStream
+
+    return FullSizeStream(portrait=portrait, delivery=delivery)
 
 
 def _by_generator(audio: Audio, **wanted: Any) -> Track:

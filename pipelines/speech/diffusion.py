@@ -94,9 +94,9 @@ class DdimSampler:
     def __init__(self, transformer: MotionTransformer, options: SamplerOptions | None = None) -> None:
         self.options = options or SamplerOptions()
         self.shape = (transformer.config.n_frames, transformer.config.motion_width)
-        self._step = GuidedStep(transformer, self.options.guidance).eval()
-        self._plan = _plan(self.options.steps, self.options.eta)
         self._device = next(transformer.parameters()).device
+        self._step = GuidedStep(transformer, self.options.guidance).eval().to(self._device)
+        self._plan = _plan(self.options.steps, self.options.eta)
         self._alone = transformer.config.width < SMALL_WIDTH
         self._shared_noise = self._draw(_STEP_NOISE, len(self._plan)) if self.options.reuse_noise else None
 

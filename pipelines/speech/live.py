@@ -44,7 +44,8 @@ def live_paces(model: SpeechModel) -> tuple[Pace, ...]:
     if not model.samples:
         return (quick,)
     natural = "The whole face, by the diffusion transformer"
-    return (quick, Pace("natural", "Natural", "diffusion", natural, heard_s + STREAMED.look_ahead / FPS, model.stream))
+    ahead_s = heard_s + STREAMED.look_ahead / FPS if model.look_ahead_s is None else model.look_ahead_s
+    return (quick, Pace("natural", "Natural", "diffusion", natural, ahead_s, model.stream))
 
 
 class GrowingTrack:

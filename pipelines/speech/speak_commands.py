@@ -17,7 +17,16 @@ from pipelines.errors import StudioError
 from pipelines.motion.emotion import EMOTION_NAMES
 from pipelines.render.base import RendererName
 from pipelines.render.still import Area
-from pipelines.speech.choice import MAX_AMOUNT, MAX_SEED, SCOPES, Delivery, SpeechModel, choose_model
+from pipelines.speech.choice import (
+    FULL_SIZE_STEPS,
+    MAX_AMOUNT,
+    MAX_SEED,
+    MODELS,
+    SCOPES,
+    Delivery,
+    SpeechModel,
+    choose_model,
+)
 from pipelines.speech.reach import AMOUNTS
 from pipelines.speech.speak import STAGES, SpeakReport
 
@@ -45,9 +54,8 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("--no-blinks", action="store_true", help="the eyes stay open")
     parser.add_argument("--no-idle", action="store_true", help="the head is still in silence")
-    model = choose_model()
-    if model is not None and model.samples:
-        _add_sampling(parser, rest)
+    parser.add_argument("--model", choices=MODELS, help="full: Ditto's own weights (default: embedded, which ships)")
+    _add_sampling(parser, rest)
     parser.add_argument(
         "--stream",
         action="store_true",
@@ -62,7 +70,8 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_sampling(parser: argparse.ArgumentParser, rest: Delivery) -> None:
-    parser.add_argument("--steps", type=int, default=rest.steps, metavar="N", help="denoising steps (default: 10)")
+    told = f"denoising steps (default: {rest.steps}; whole files of `full` {FULL_SIZE_STEPS}); `rule` has none"
+    parser.add_argument("--steps", type=int, metavar="N", help=told)
     parser.add_argument("--guidance", type=float, default=rest.guidance, metavar="X", help="1 to 4 (default: 2)")
     moods = ", ".join(EMOTION_NAMES)
     parser.add_argument("--mood", action="append", default=[], metavar="NAME=X", help=f"share 0 to 1 of {moods}")
@@ -88,7 +97,9 @@ def read_mood(settings: Sequence[str]) -> tuple[float, ...]:
 def _delivery(options: argparse.Namespace, model: SpeechModel) -> Delivery:
     sampling: dict[str, Any] = {}
     if model.samples:
-        sampling = {"steps": options.steps, "guidance": options.guidance, "mood": read_mood(options.mood)}
+        steps = Delivery.steps if options.stream else model.file_steps
+        steps = steps if options.steps is None else options.steps
+        sampling = {"steps": steps, "guidance": options.guidance, "mood": read_mood(options.mood)}
         for moment in ("mood_middle", "mood_end"):
             if (settings := getattr(options, moment)) is not None:
                 sampling[moment] = read_mood(settings)
@@ -114,7 +125,7 @@ def _run(options: argparse.Namespace) -> None:
     from pipelines.video import check_video_path
 
     check_video_path(options.output)
-    model = choose_model()
+    model = choose_model(options.model)
     if model is None:
         raise StudioError("Speech needs the package hama, which is missing; run: pip install -r requirements.txt")
     delivery = _delivery(options, model)

@@ -31,6 +31,8 @@ def _run(options: argparse.Namespace) -> None:
 
 def _train_motion(options: argparse.Namespace) -> None:
     try:
+        from accelerate import PartialState
+
         from pipelines.training.trainer import TrainingConfig, train
     except ImportError as error:
         raise StudioError(f"Training needs `{error.name}`; run: pip install -r requirements-train.txt") from error
@@ -39,7 +41,8 @@ def _train_motion(options: argparse.Namespace) -> None:
     if options.corpus is not None:
         config = replace(config, corpus=str(options.corpus))
     run = train(config, _required(options.output, "--output"), resume=options.resume, progress=show_progress)
-    sys.stdout.write(f"{run.step} steps, lip sync {run.best:.3f}: {options.output / 'model.safetensors'}\n")
+    if PartialState().is_main_process:
+        sys.stdout.write(f"{run.step} steps, lip sync {run.best:.3f}: {options.output / 'model.safetensors'}\n")
 
 
 def _train_lips(options: argparse.Namespace) -> None:

@@ -6,6 +6,8 @@ own running loss: the paper's adaptive weights, whose formula is not published.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -34,10 +36,19 @@ class MotionLoss:
 
     Args:
         running: losses to go on from, by group.
+        floor: added to every running loss, in variances.
+        mean: of a tensor over the processes that train together, so that all weigh alike.
     """
 
-    def __init__(self, running: dict[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        running: dict[str, float] | None = None,
+        *,
+        floor: float = FLOOR,
+        mean: Callable[[Tensor], Tensor] = torch.clone,
+    ) -> None:
         self.running = dict(running or {})
+        self._floor, self._mean = floor, mean
 
     def __call__(self, predicted: Tensor, target: Tensor, reference: Tensor) -> Tensor:
         """Loss of (B, n, 265) motion that continues (B, 265)."""
@@ -47,10 +58,11 @@ class MotionLoss:
         join = INITIAL * (predicted[:, 0] - target[:, 0]).square().mean(0)  # (265,)
         each = weights @ square + join  # (265,)
         losses = {name: each[dims].mean() for name, dims in GROUPS.items()}
-        for name, loss in losses.items():
-            seen = float(loss.detach())
+        everywhere = self._mean(torch.stack(list(losses.values())).detach())
+        for name, value in zip(losses, everywhere, strict=True):
+            seen = float(value)
             self.running[name] = MEMORY * self.running.get(name, seen) + (1 - MEMORY) * seen
-        shares = {name: 1 / (self.running[name] + FLOOR) for name in losses}
+        shares = {name: 1 / (self.running[name] + self._floor) for name in losses}
         # of a sum of sizes, so that large groups do not drown small ones
         total = sum(shares.values())
         return torch.stack([loss * (shares[name] / total) for name, loss in losses.items()]).sum()

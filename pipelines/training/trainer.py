@@ -1,6 +1,7 @@
 """Training of the motion diffusion transformer: Adan, EMA, adaptive weights, condition dropout, choice by lip sync.
 
-Devices and processes are Accelerate's business: `accelerate launch -m pipelines train --config FILE` uses them all.
+Devices and processes are Accelerate's business: `accelerate launch -m pipelines train --config FILE` uses all GPUs;
+processes on CPUs start with `ACCELERATE_USE_CPU=true torchrun --nproc-per-node N -m pipelines train --config FILE`.
 One seed repeats on one machine, and a run that was stopped goes on as if it had not been.
 """
 
@@ -26,7 +27,7 @@ from pipelines.speech.embedded import EmbeddedGenerator
 from pipelines.speech.visemes import lip_measures
 from pipelines.training.checkpoint import load_state, save_state
 from pipelines.training.dataset import Segments, Utterance, measure_scale, read_corpus
-from pipelines.training.losses import MotionLoss
+from pipelines.training.losses import FLOOR, MotionLoss
 
 Progress = Callable[[float, str], None]
 
@@ -49,6 +50,8 @@ class TrainingConfig:
     weight_decay: float = 0.02
     condition_dropout: float = 0.2
     """Segments that learn without their conditions, for guidance."""
+    loss_floor: float = FLOOR
+    """Least running loss of a group that still lowers its weight, in variances; see `MotionLoss`."""
     ema: float = 0.995
     held_out: int = 16
     """Utterances kept for the choice of the checkpoint."""
@@ -74,6 +77,10 @@ class TrainingConfig:
             return cls(**values)
         except TypeError as error:
             raise StudioError(f"`config` lacks a value: {error}.") from error
+
+    def __post_init__(self) -> None:
+        if not self.loss_floor > 0:
+            raise StudioError(f"`loss_floor` should be above 0 but is {self.loss_floor}; {FLOOR} is usual.")
 
     def network(self) -> MotionTransformer:
         """The untrained transformer.
@@ -104,6 +111,7 @@ def train(config: TrainingConfig, folder: Path, *, resume: bool = False, progres
         StudioError: no corpus, a bad configuration, or nothing to resume.
     """
     from accelerate import Accelerator
+    from accelerate.utils import broadcast_object_list
     from adan_pytorch import Adan
     from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -117,18 +125,21 @@ def train(config: TrainingConfig, folder: Path, *, resume: bool = False, progres
     average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
     smooth = cast(MotionTransformer, average.module)
     optimiser = Adan(network.parameters(), lr=config.rate, weight_decay=cast(int, config.weight_decay))
-    loss_of, run = MotionLoss(), Run()
+    running, run = {}, Run()
     if resume:
         stood = load_state(folder, network=network, average=smooth, optimiser=optimiser)
         average.n_averaged.fill_(stood["step"])
-        run, loss_of = Run(stood["step"], stood["best"], stood["losses"]), MotionLoss(stood["running"])
+        running, run = stood["running"], Run(stood["step"], stood["best"], stood["losses"])
     accelerator = Accelerator()
+
+    def mean(values: Tensor) -> Tensor:
+        return cast(Tensor, accelerator.reduce(values, "mean"))
+
+    loss_of = MotionLoss(running, floor=config.loss_floor, mean=mean)
     prepared, prepared_optimiser = accelerator.prepare(network, optimiser)
     average.to(accelerator.device)
 
     def keep() -> None:
-        if not accelerator.is_main_process:
-            return
         score, head_gain = check(EmbeddedGenerator(smooth.cpu(), scale), held_out)
         generator = EmbeddedGenerator(smooth, scale, head_gain=head_gain)
         if score > run.best:
@@ -152,11 +163,13 @@ def train(config: TrainingConfig, folder: Path, *, resume: bool = False, progres
         prepared_optimiser.step()
         average.update_parameters(accelerator.unwrap_model(prepared))
         run.step += 1
-        run.losses.append(round(float(loss.detach()), 6))
-        if progress is not None:
+        run.losses.append(round(float(mean(loss.detach())), 6))
+        if progress is not None and accelerator.is_main_process:
             progress(run.step / config.steps, f"step {run.step}, loss {run.losses[-1]:.4f}, lip sync {run.best:.3f}")
         if run.step % config.check_every == 0 or run.step == config.steps:
-            keep()
+            if accelerator.is_main_process:
+                keep()
+            (run.best,) = broadcast_object_list([run.best])
     return run
 
 

@@ -11,7 +11,9 @@ studio: system $(READY)
 	$(BIN)/python app.py --open
 
 test: system browser $(READY_DEV)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -m "not browser" -n 2 --dist loadfile
+	@# one browser at a time: its tests measure what a visitor waits for
+	$(BIN)/python -m pytest -q -m browser
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .

@@ -37,7 +37,7 @@ $(READY): requirements.txt | $(BIN)/python
 	$(BIN)/python -m pipelines edit assets/portraits/mona_lisa.jpg --set yaw_deg=-8 --set jaw_open=0.5 --set blink=0.5 -o .venv/warm.png
 	@touch $@
 
-$(READY_DEV): requirements-dev.txt requirements-train.txt requirements.txt | $(BIN)/python
+$(READY_DEV): requirements-dev.txt requirements-train.txt requirements-cluster.txt requirements.txt | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $(READY) $@
 

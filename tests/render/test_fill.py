@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from pipelines.portrait.matte import person_segmenter
 from pipelines.render.mesh.fill import mirrored_edge
 
 from .mesh_case import handle, portrait, render
@@ -45,8 +46,10 @@ def test_stripes_go_on_into_a_hole() -> None:
 
 @pytest.mark.parametrize("name", ["admiral", "la_velata"])
 def test_the_scene_far_from_the_person_never_moves(name: str) -> None:
-    far = cv2.distanceTransform((portrait(name).matte < 0.05).astype(np.uint8), cv2.DIST_L2, 5) > 35
     turns = ({"yaw_deg": -25}, {"yaw_deg": -10, "pitch_deg": 8}, {"yaw_deg": 12}, {"yaw_deg": 25, "roll_deg": 10})
-    frames = np.stack([render(name, **values) for values in turns]).astype(float)
+    frames = [render(name, **values) for values in turns]
+    # a brim that tilts reaches far out: what counts is the scene far from the person in every picture
+    person = np.max([portrait(name).matte, *map(person_segmenter().matte, frames)], axis=0)
+    far = cv2.distanceTransform((person < 0.05).astype(np.uint8), cv2.DIST_L2, 5) > 35
     assert far.mean() > 0.1
-    assert frames.std(0)[far].max() <= 0.1
+    assert np.stack(frames).astype(float).std(0)[far].max() <= 0.1

@@ -78,7 +78,7 @@ def portrait() -> Portrait:
 
 @pytest.fixture(scope="module")
 def audio() -> Audio:
-    return Audio(noise(5 * SAMPLE_RATE + 321))
+    return Audio(noise(4 * SAMPLE_RATE + 321))
 
 
 @pytest.mark.parametrize("way", [FILES, ONLINE])

@@ -37,9 +37,9 @@ def choose_voice(studio: Studio) -> None:
     page = studio.page
     if page.locator("[data-voice]").count():
         page.locator("[data-voice]").first.click()
-    elif page.locator(".say").count():
-        page.locator(".say input").fill(TEXT)
-        page.locator(".say button").click()
+    elif page.locator("#st-speech .say").count():
+        page.locator("#st-speech .say input").fill(TEXT)
+        page.locator("#st-speech .say button").click()
     else:
         pytest.skip("no voice and no synthesiser on this machine")
     expect(page.locator("#st-voice #duration")).to_have_text(LENGTH, timeout=30_000)
@@ -271,13 +271,13 @@ def test_the_video_has_sound_length_and_frames(spoken: Studio, tmp_path: Path) -
 
 
 def test_a_text_becomes_a_voice(spoken: Studio) -> None:
-    if not spoken.page.locator(".say").count():
+    if not spoken.page.locator("#st-speech .say").count():
         pytest.skip("no synthesiser on this machine")
     spoken.panel("speech")
     length = spoken.page.locator("#st-voice #duration")
     before = length.inner_text()
-    spoken.page.locator(".say input").fill("Hello there")
-    spoken.page.locator(".say button").click()
+    spoken.page.locator("#st-speech .say input").fill("Hello there")
+    spoken.page.locator("#st-speech .say button").click()
     expect(length).not_to_have_text(before, timeout=30_000)
     expect(length).to_have_text(re.compile("0:0[1-3]"))
 

@@ -5,12 +5,12 @@ BIN := .venv/bin
 READY := .venv/.ready
 READY_DEV := .venv/.ready-dev
 
-.PHONY: studio test lint format bench system browser clean
+.PHONY: studio test lint format bench system browser voices clean
 
 studio: system $(READY)
 	$(BIN)/python app.py --open
 
-test: system browser $(READY_DEV)
+test: system browser voices $(READY_DEV)
 	$(BIN)/python -m pytest -q -m "not browser" -n 2 --dist loadfile
 	@# one browser at a time: its tests measure what a visitor waits for
 	$(BIN)/python -m pytest -q -m browser
@@ -48,6 +48,10 @@ system:
 
 browser:
 	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || $(call apt_install,chromium)
+
+# The tests of typed text and of the trainer's own corpus; they skip where neither can be installed.
+voices:
+	-@command -v espeak-ng >/dev/null && command -v flite >/dev/null || { $(call apt_install,espeak-ng flite); }
 
 define apt_install
 if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $(1) >/dev/null; \

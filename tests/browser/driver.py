@@ -82,6 +82,8 @@ class Studio:
     def settle(self) -> None:
         """Wait until the last edit is drawn and the rows are painted."""
         self.run("() => studio.doc.settled().then(() => studio.stage.settled())")
+        # what is compared shows once both of its pictures are here
+        self.run("() => studio.comparison.settled()")
         self.run("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def pixels(self) -> np.ndarray:

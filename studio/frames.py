@@ -22,7 +22,8 @@ from pipelines.portrait.crop import face_window
 from pipelines.portrait.mask import decode_mask, keep_outside, soften_mask
 from pipelines.portrait.paste import Paster
 from pipelines.portrait.types import CROP_SIZE, Portrait
-from pipelines.render.base import Frame, Renderer
+from pipelines.render.base import Frame, KnowsLandmarks, Renderer
+from studio.face_map import map_of_frame
 
 JPEG_QUALITY = 90
 THUMB_SIDE = 128
@@ -125,7 +126,8 @@ class Drawing:
     ) -> tuple[dict[str, Any], bytes]:
         """(header, JPEG) of one edit.
 
-        Header: `ms` of rendering, number of `edited` slots, `limits` {slot: [asked, given]}, `size` [width, height].
+        Header: `ms` of rendering, number of `edited` slots, `limits` {slot: [asked, given]}, `size` [width, height];
+        of a face crop also the `map` of it, see `map_of_frame`.
 
         Args:
             base: one frame of motion under the edit; None is the photo as it is.
@@ -139,6 +141,8 @@ class Drawing:
         else:
             resolved = stack.resolve(self.portrait, below, seconds)
         face = self.renderer.render(self.handle, resolved.motion, out=self.face)
+        # the mask may draw a second face
+        map_of_face = self._map(resolved.motion) if view == "crop" else None
         if edit.mask is not None and edit.value("mask_enabled"):
             # outside the mask the base goes on moving; only the edit stops there
             rest = self.portrait.image if base is None else self.renderer.render(self.handle, base)
@@ -150,8 +154,13 @@ class Drawing:
             "edited": int(np.count_nonzero(resolved.asked != SLOT_DEFAULT)),
             "limits": {key: [round(v, 5) for v in pair] for key, pair in resolved.limits().items()},
             "size": [picture.shape[1], picture.shape[0]],
+            "map": map_of_face,
         }
         return header, encode_jpeg(picture, bgr=self.bgr if view == "crop" else None)
+
+    def _map(self, motion: Motion) -> dict[str, Any]:
+        known = self.renderer.landmarks(self.handle) if isinstance(self.renderer, KnowsLandmarks) else None
+        return map_of_frame(self.portrait, motion, known)
 
     def _stack_of(self, edit: Edit, layers: tuple[Layer, ...]) -> Stack:
         same = self._stack.layers is layers

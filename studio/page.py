@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.motion.compose import head_limits
 from pipelines.motion.controls import CONTROLS, N_SLOTS, REGIONS, SLOTS, Control, Slot
@@ -18,14 +17,13 @@ from pipelines.motion.edit import Edit
 from pipelines.motion.layers import MODES, value_range
 from pipelines.motion.mirror import mirror_vector
 from pipelines.motion.regions import KEYPOINT_REGION, PRESETS
-from pipelines.portrait import topology
 from pipelines.portrait.crop import invert, scale_of, transform
-from pipelines.portrait.register import keypoints_in_crop
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.choice import VARIABLE, Choice
 from studio.document import document_state
 from studio.drive_order import drive_choices
 from studio.examples import EXAMPLES
+from studio.face_map import map_at_rest
 from studio.film import film_choices
 from studio.live import ROUTES
 from studio.session import Session
@@ -88,17 +86,6 @@ PANELS: tuple[tuple[str, str, str, str], ...] = (
     ),
 )
 """(key, title, help in two lines)."""
-
-RINGS: dict[str, NDArray[np.int32]] = {
-    "oval": topology.OVAL,
-    "lips": topology.LIPS_OUTER,
-    "lips_inner": topology.LIPS_INNER,
-    "eye_right": topology.EYE_RIGHT,
-    "eye_left": topology.EYE_LEFT,
-    "brow_right": topology.BROW_RIGHT,
-    "brow_left": topology.BROW_LEFT,
-    "nose": topology.NOSE,
-}
 
 
 @dataclass(frozen=True)
@@ -285,14 +272,8 @@ def portrait_data(portrait: Portrait, *, session: Session) -> dict[str, Any]:
         "eye_ratio": [round(float(ratio), 4) for ratio in portrait.eye_ratio],
         "lip_ratio": round(float(portrait.lip_ratio), 4),
         "crop": [round(value, 5) for value in _crop_in_photo(portrait)],
-        "keypoints_in_crop": _in_crop(keypoints_in_crop(portrait)),
-        "rings": {name: _in_crop(portrait.landmarks_in_crop[ids, :2]) for name, ids in RINGS.items()},
+        **map_at_rest(portrait),
     }
-
-
-def _in_crop(points: NDArray[np.float32]) -> list[list[float]]:
-    """(N, 2) crop pixels as fractions of the crop."""
-    return np.round((points.astype(np.float64) + 0.5) / CROP_SIZE, 4).tolist()
 
 
 def _crop_in_photo(portrait: Portrait) -> tuple[float, float, float, float, float]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
 from pipelines.motion.atlas import load_atlas
-from pipelines.motion.space import keypoints
+from pipelines.motion.space import Motion, keypoints
 from pipelines.portrait.eyes import eye_ratio, lip_ratio
 from pipelines.portrait.framing import frame_face
 from pipelines.portrait.landmarks import face_finder
@@ -75,13 +75,13 @@ def register(photo: NDArray[np.uint8], *, face_index: int = 0) -> Portrait:
     return portrait
 
 
-def keypoints_in_crop(portrait: Portrait) -> NDArray[np.float32]:
-    """(21, 2) where the implicit keypoints sit on this face, in pixels of the 512 crop.
+def keypoints_in_crop(portrait: Portrait, motion: Motion | None = None) -> NDArray[np.float32]:
+    """(21, 2) where the implicit keypoints sit on this face, in pixels of the 512 crop; at rest, or in one frame.
 
     They come from the motion equation: on faces turned by 20 to 35 degrees the eye and mouth points then lie on the
     eyes and the mouth, where the atlas' `kp_in_mesh` is 20 to 30 pixels off.
     """
-    in_unit = keypoints(portrait.kp_canonical, portrait.motion)[0, :, :2]
+    in_unit = keypoints(portrait.kp_canonical, portrait.motion if motion is None else motion)[0, :, :2]
     return (in_unit + 1) * np.float32(0.5 * CROP_SIZE) - np.float32(0.5)
 
 

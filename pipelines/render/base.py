@@ -43,6 +43,15 @@ class KnowsAlpha(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsLandmarks(Protocol):
+    """A renderer that can tell where the landmarks lie in what it drew."""
+
+    def landmarks(self, handle: Any) -> NDArray[np.float32]:
+        """(478, 2) pixels of the landmarks in the handle's newest frame."""
+        ...
+
+
 def choose_renderer(asked: RendererName | None = None) -> Renderer:
     """The best live renderer of this machine with the reason why, or the one asked for.
 

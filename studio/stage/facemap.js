@@ -7,11 +7,15 @@
   /** Map units a handle moves per 10⁻³ of a dimension: a little more than the face itself, so that small edits show. */
   const GAIN = 1.1;
   const FLIP_AT = 620;
+  /** Steps of the coordinates that come with a frame, see studio/face_map.py. */
+  const PARTS = 10000;
 
   let svg = null;
   let tag = null;
-  /** Per keypoint: true place, handle place, its three dimension keys. */
+  /** Per keypoint: place in the picture, handle place at rest, how far the face took it, its three dimension keys. */
   let points = [];
+  /** The map of the picture on the stage. */
+  let shown = null;
   let hot = -1;
 
   const path = (ring) => `M${ring.map(([x, y]) => `${(x * UNIT).toFixed(1)} ${(y * UNIT).toFixed(1)}`).join("L")}Z`;
@@ -53,19 +57,14 @@
     return result;
   }
 
-  function outlines(rings) {
-    const line = (ring, region) =>
-      ring ? `<path class="outline" style="--c:var(--rg-${region})" d="${path(ring)}"/>` : "";
-    return [
-      line(rings.oval, "outline"),
-      line(rings.brow_right && hull(rings.brow_right), "brows"),
-      line(rings.brow_left && hull(rings.brow_left), "brows"),
-      line(rings.eye_right, "eyes"),
-      line(rings.eye_left, "eyes"),
-      line(rings.lips, "mouth"),
-      line(rings.lips_inner, "mouth"),
-    ].join("");
-  }
+  const OUTLINES = { oval: "outline", brow_right: "brows", brow_left: "brows", eye_right: "eyes", eye_left: "eyes", lips: "mouth", lips_inner: "mouth" };
+
+  const outline = (name, ring) => path(name.startsWith("brow") ? hull(ring) : ring);
+
+  const outlines = (rings) =>
+    Object.entries(rings)
+      .map(([name, ring]) => `<path class="outline" data-ring="${name}" style="--c:var(--rg-${OUTLINES[name]})" d="${outline(name, ring)}"/>`)
+      .join("");
 
   function handle({ index, region, inert }, [x, y]) {
     const knob = inert ? '<path class="knob" d="M0-8 8 0 0 8-8 0Z"/>' : '<circle class="knob" r="13"/>';
@@ -82,7 +81,14 @@
     const { portrait } = state;
     const places = (portrait?.keypoints_in_crop || []).map(([x, y]) => [x * UNIT, y * UNIT]);
     const handles = spread(places);
-    points = places.map((place, index) => ({ place, at: handles[index], dims: [0, 1, 2].map((axis) => dimKey(3 * index + axis)) }));
+    points = places.map((place, index) => ({
+      place,
+      rest: place,
+      at: handles[index],
+      shift: [0, 0],
+      dims: [0, 1, 2].map((axis) => dimKey(3 * index + axis)),
+    }));
+    shown = null;
     one(".outlines", svg).innerHTML = portrait ? outlines(portrait.rings || {}) : "";
     one(".handles", svg).innerHTML = portrait ? state.data.keypoints.map((point) => handle(point, places[point.index])).join("") : "";
     points.forEach((point, index) => (point.el = one(`[data-point="${index}"]`, svg)));
@@ -90,13 +96,15 @@
     points.forEach((_, index) => move(index));
   }
 
-  const position = ({ at, dims }) => at.map((start, axis) => start + GAIN * store.raw(dims[axis]));
+  const position = ({ at, shift, dims }) => at.map((start, axis) => start + shift[axis] + GAIN * store.raw(dims[axis]));
 
   function move(index) {
     const point = points[index];
     if (!point?.el) return;
     const [x, y] = position(point);
     one(".move", point.el).setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
+    one(".true-point", point.el).setAttribute("cx", point.place[0].toFixed(1));
+    one(".true-point", point.el).setAttribute("cy", point.place[1].toFixed(1));
     one(".leader", point.el).setAttribute("d", `M${point.place.map((v) => v.toFixed(1)).join(" ")}L${x.toFixed(1)} ${y.toFixed(1)}`);
     point.el.classList.toggle("edited", point.dims.some(store.isEdited));
     const [dx, dy, dz] = point.dims.map((key) => table.figure(table.controls.get(key), store.raw(key)));
@@ -105,14 +113,35 @@
     if (hot === index) placeTag(index);
   }
 
-  /** The outlines are those of the photo: they would mislead on a head that moved. */
-  function fadeOutlines() {
-    const isMoved = table.ofPanel("head", "pose").some(({ key }) => store.isEdited(key));
-    svg?.classList.toggle("head-moved", isMoved);
+  /** The map lies on the face that is on the stage, wherever head, voice or another control took it. */
+  function follow({ map }) {
+    if (!map || !svg || !state.portrait) return;
+    shown = map;
+    if (!state.map) return;
+    points.forEach((point, index) => followPoint(point, index));
+    followOutlines();
+  }
+
+  /** A handle goes with the face, and by its own dimensions a little farther. One that is dragged stays in the hand. */
+  function followPoint(point, index) {
+    point.place = [0, 1].map((axis) => (shown.points[2 * index + axis] / PARTS) * UNIT);
+    if (!point.isHeld) {
+      point.shift = [0, 1].map((axis) => point.place[axis] - point.rest[axis] - shown.reach * store.raw(point.dims[axis]));
+    }
+    move(index);
+  }
+
+  function followOutlines() {
+    // a renderer without landmarks has none; those of the photo would mislead
+    svg.classList.toggle("unknown", !shown.outlines.length);
+    let next = 0;
+    for (const [name, { length }] of Object.entries(shown.outlines.length ? state.portrait.rings : {})) {
+      const ring = Array.from({ length }, () => [shown.outlines[next++] / PARTS, shown.outlines[next++] / PARTS]);
+      one(`[data-ring=${name}]`, svg)?.setAttribute("d", outline(name, ring));
+    }
   }
 
   function paint(slots) {
-    fadeOutlines();
     points.forEach(({ dims }, index) => dims.some((key) => slots.has(key)) && move(index));
   }
 
@@ -157,10 +186,12 @@
     state.map = isShown;
     studio.dom.root().classList.toggle("nomap", !isShown);
     studio.emit("map");
+    if (isShown && shown) follow({ map: shown });
   }
 
   studio.on("paint", paint);
   studio.on("portrait", layOut);
+  studio.on("shown", follow);
   studio.on("hover", (index) => {
     // only while the pointer is over a row; the map has its own hover
     if (index >= 0 || tag?.dataset.from === "row") show(index);

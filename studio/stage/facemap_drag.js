@@ -47,6 +47,7 @@
     const point = facemap.points()[index];
     drag = { index, point, from: toMap(svg, event), values: point.dims.map(store.raw) };
     svg.setPointerCapture(event.pointerId);
+    point.isHeld = true;
     point.el.classList.add("dragged");
     point.el.focus({ preventScroll: true });
     facemap.show(index);
@@ -64,6 +65,7 @@
 
   function end() {
     if (!drag) return;
+    drag.point.isHeld = false;
     drag.point.el.classList.remove("dragged");
     history.commit(`Point ${drag.index}`);
     drag = null;

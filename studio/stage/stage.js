@@ -67,6 +67,7 @@
   function present({ header, bitmap }, shown = bitmap) {
     studio.stage.shownFrame = header.frame ?? null;
     draw(shown);
+    studio.emit("shown", header);
   }
 
   /** Pictures of a playing clip wait for their turn; of several that are due only the newest shows. */

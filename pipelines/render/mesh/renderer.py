@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.motion.space import Motion
 from pipelines.portrait.crop import resample
+from pipelines.portrait.topology import N_LANDMARKS
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
 from pipelines.render.mesh import kernels
@@ -73,6 +74,8 @@ class MeshHandle:
     depth: Floats
     triangles: NDArray[np.int32]
     """Room for the triangles of a frame."""
+    vertices: Floats
+    """(V, 3) px: the mesh of the newest frame; valid until the next."""
     moved: bool = False
     """Whether the newest frame differs from rest, so that the maps are of it."""
     drawn: Rect = field(default=(0, 0, 0, 0))
@@ -120,6 +123,7 @@ class MeshRenderer:
             gains=np.ones((size, size), np.float32),
             depth=np.empty((size, size), np.float32),
             triangles=np.empty_like(geometry.drawn_triangles),
+            vertices=geometry.vertices,
         )
 
     def render(self, handle: Any, motion: Motion, *, out: Frame | None = None) -> Frame:
@@ -130,7 +134,7 @@ class MeshRenderer:
         """`render` of a mesh already posed by the handle's rig."""
         frame = np.empty_like(handle.image) if out is None else out
         np.copyto(frame, handle.image)
-        handle.moved = posed.moved
+        handle.moved, handle.vertices = posed.moved, posed.vertices
         if posed.moved:
             gain = handle.light.gain(posed.vertices)
             self._warp(handle, posed, gain, frame)
@@ -149,6 +153,10 @@ class MeshRenderer:
             if handle.completion is not None:
                 handle.completion.cover(alpha)
         return np.clip(alpha, 0.0, 1.0)
+
+    def landmarks(self, handle: Any) -> Floats:
+        """(478, 2) pixels of the landmarks in the handle's newest frame."""
+        return handle.vertices[:N_LANDMARKS, :2]
 
     def _warp(self, handle: MeshHandle, posed: PosedMesh, gain: Floats, out: Frame) -> None:
         geometry, layers = handle.geometry, handle.layers

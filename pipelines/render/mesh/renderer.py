@@ -123,7 +123,7 @@ class MeshRenderer:
             gains=np.ones((size, size), np.float32),
             depth=np.empty((size, size), np.float32),
             triangles=np.empty_like(geometry.drawn_triangles),
-            vertices=geometry.vertices,
+            vertices=geometry.vertices.astype(np.float32),
         )
 
     def render(self, handle: Any, motion: Motion, *, out: Frame | None = None) -> Frame:

@@ -27,6 +27,7 @@ from studio.face_map import map_at_rest
 from studio.film import film_choices
 from studio.live import ROUTES
 from studio.session import Session
+from studio.wording import NATIVE_TIPS
 
 VERSION = 1
 AFTERWARDS = "Restart the studio afterwards."
@@ -130,6 +131,7 @@ def page_data(choice: Choice, *, speech: dict[str, Any] | None = None) -> dict[s
         "examples": [{"key": e.key, "label": e.label, "credit": e.credit} for e in EXAMPLES],
         "renderer": renderer_data(choice),
         "routes": dict(ROUTES),
+        "tips": NATIVE_TIPS,
         "version": VERSION,
     }
 

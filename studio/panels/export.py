@@ -26,9 +26,9 @@ def build_export_panel(wiring: Wiring) -> None:
     """Mount the native part of the panel."""
     with gr.Column(elem_classes=["st-native", "for-export"], elem_id="st-picture"):
         heading("Picture", "rendered from the photo's own pixels")
-        area = gr.Radio(AREA_CHOICES, value="photo", label="Area")
-        size = gr.Radio(SIZE_CHOICES, value=AS_IN_PHOTO, label="Size", visible=False)
-        format = gr.Radio(FORMAT_CHOICES, value="png", label="Format")
+        area = gr.Radio(AREA_CHOICES, value="photo", label="Area", elem_id="st-area")
+        size = gr.Radio(SIZE_CHOICES, value=AS_IN_PHOTO, label="Size", visible=False, elem_id="st-size")
+        format = gr.Radio(FORMAT_CHOICES, value="png", label="Format", elem_id="st-format")
         clear = gr.Checkbox(False, label="Transparent background", info="the person alone", elem_id="st-transparent")
         export = gr.Button("Export picture", variant="primary", elem_id="st-export-picture")
     with gr.Column(elem_classes=["st-native", "for-export"], elem_id="st-edit-file"):

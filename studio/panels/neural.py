@@ -26,14 +26,25 @@ def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
     with gr.Column(elem_classes=["st-native", "for-export"], elem_id="st-neural"):
         heading("Neural renderer", "LivePortrait's networks, area and format as above")
         switches = [
-            gr.Checkbox(True, label="Keep shoulders and border still (stitching)", visible=False),
-            gr.Checkbox(False, label="Reach the eye aspect ratio with the eye network", visible=False),
-            gr.Checkbox(False, label="Close the photo's lips first with the lip network", visible=False),
+            gr.Checkbox(
+                True, label="Keep shoulders and border still (stitching)", visible=False, elem_id="st-stitching"
+            ),
+            gr.Checkbox(
+                False, label="Reach the eye aspect ratio with the eye network", visible=False, elem_id="st-eye-network"
+            ),
+            gr.Checkbox(
+                False,
+                label="Close the photo's lips first with the lip network",
+                visible=False,
+                elem_id="st-lip-network",
+            ),
         ]
         with gr.Row():
-            draw = gr.Button("Render this still with the neural renderer", interactive=False, size="md")
-            build = gr.Button("Build engines", visible=False, size="md", scale=0)
-            cancel = gr.Button("Cancel", visible=False, size="md", scale=0)
+            draw = gr.Button(
+                "Render this still with the neural renderer", interactive=False, size="md", elem_id="st-neural-draw"
+            )
+            build = gr.Button("Build engines", visible=False, size="md", scale=0, elem_id="st-build-engines")
+            cancel = gr.Button("Cancel", visible=False, size="md", scale=0, elem_id="st-neural-cancel")
         note = gr.HTML(apply_default_css=False, elem_classes=["st-note"])
         picture = gr.Image(
             label="Neural still",
@@ -42,6 +53,7 @@ def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
             show_label=False,
             visible=False,
             buttons=["download", "fullscreen"],
+            elem_id="st-neural-still",
         )
     section = _Section(wiring, [draw, build, cancel, note, picture])
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private"}

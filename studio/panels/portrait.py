@@ -35,6 +35,7 @@ def build_portrait_panel(wiring: Wiring) -> None:
             format="jpeg",
             height=168,
             buttons=[],
+            elem_id="st-photo",
         )
     services = wiring.services
     open_photo = wiring.guarded(lambda s, path: _open_photo(services, s, path), failed=(None,), about="photo")

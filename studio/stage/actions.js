@@ -55,6 +55,16 @@
     return Object.entries(preset.weights).every(([slot, weight]) => Math.abs(store.raw(slot) - weight) < 1e-4);
   }
 
+  /** Where a preset lets edits act, in words, from its weights. */
+  function presetTip({ weights }) {
+    const isKept = ({ key }) => table.resolve(key).some((slot) => weights[slot] > 0);
+    const named = (controls) => controls.map(({ key }) => table.label(key).toLowerCase()).join(", ");
+    const out = regionControls().filter((control) => !isKept(control));
+    if (!out.length) return "Everything moves";
+    const kept = regionControls().filter(isKept);
+    return out.length <= kept.length ? `Everything but ${named(out)}` : `Only ${named(kept)}`;
+  }
+
   function invertRegions() {
     const slots = slotsOfControls(regionControls());
     store.assign(Object.fromEntries(slots.map((slot) => [slot, 1 - store.raw(slot)])));
@@ -131,6 +141,7 @@
       mirror,
       applyPreset,
       presetIsActive,
+      presetTip,
       invertRegions,
       toggleRegion,
       soloRegion,

@@ -43,7 +43,7 @@
       ${studio.button("reset", "Reset everything", { action: "reset-all", kind: "only-desktop" })}
       ${studio.button("keys", "Keyboard shortcuts · ?", { kind: "only-desktop" })}
       ${studio.button("theme", "Light or dark", { kind: "only-desktop" })}
-      <button type="button" class="primary" data-action="export">Export</button></div>`;
+      <button type="button" class="primary" data-action="export" title="Show the Export panel">Export</button></div>`;
   }
 
   const ACTIONS = {

@@ -1,8 +1,13 @@
 // Compare on the stage: hold to see the source; wipe, side by side and difference in grey levels against it.
 (() => {
-  const { state, toast, clamp } = studio;
+  const { state, toast, table, clamp } = studio;
   const { one, all, escape, setText, root } = studio.dom;
   const MODES = { wipe: "Wipe", side: "Side by side", difference: "Difference" };
+  const TIPS = {
+    wipe: "Both pictures in one, with a divider to drag",
+    side: "Both pictures beside each other",
+    difference: "How much each pixel changes, as colours",
+  };
   const GAINS = [1, 2, 4, 8, 16];
   const WIPE = { start: 0.5, step: 0.01, leap: 0.1 };
   let host = null;
@@ -27,12 +32,13 @@
   // ---- markup ----
   function barMarkup() {
     const choices = Object.entries(MODES).map(
-      ([key, label]) => `<button type="button" role="radio" data-mode="${key}" aria-checked="false" tabindex="-1">${label}</button>`,
+      ([key, label]) => `<button type="button" role="radio" data-mode="${key}" aria-checked="false" tabindex="-1"
+        title="${TIPS[key]}">${label}</button>`,
     );
     return `<div class="strip" data-strip="compare" hidden><div class="segments" role="radiogroup" aria-label="Way to compare">${choices.join("")}</div>
       <label class="against-choice" title="What the edit is compared with · the work with one layer off shows what that layer does">Against
         <select aria-label="Compare against"></select></label>
-      <label class="gain" title="How much each grey level of difference counts for the colour · ×">Gain
+      <label class="gain" title="${table.tip("How much each grey level of difference counts for the colour", "×")}">Gain
         <input type="range" min="0" max="${GAINS.length - 1}" step="1" value="${GAINS.indexOf(gain)}"><output></output></label>
       <span class="heat-legend on-photo" title="Largest difference of red, green and blue in a pixel · grey levels of 255">
         <i></i><small><b>0</b><b data-half></b><b data-full></b></small></span>
@@ -42,7 +48,7 @@
 
   const boardMarkup = () => `<canvas class="against" width="512" height="512" role="img" hidden></canvas>
     <div class="wipe on-photo" role="slider" tabindex="0" aria-label="Divider between source and edit" aria-valuemin="0" aria-valuemax="100"
-      title="Drag, or arrow keys · % of the width shows the source" hidden><i></i></div>
+      title="${table.tip("Share of the width that shows the source; drag, or arrow keys", "%")}" hidden><i></i></div>
     <span class="side-label left on-photo" hidden>Source</span><span class="side-label right on-photo" hidden>Edit</span>`;
 
   // ---- the source of a picture ----

@@ -66,10 +66,17 @@
       .map(([name, ring]) => `<path class="outline" data-ring="${name}" style="--c:var(--rg-${OUTLINES[name]})" d="${outline(name, ring)}"/>`)
       .join("");
 
+  /** A tag beside the handle shows it to the eye; this is what is read aloud. */
+  function tip(index) {
+    const { unit, source } = table.controls.get(dimKey(3 * index));
+    return table.tip("Drag or arrow keys move it, Shift drag its depth", unit, source);
+  }
+
   function handle({ index, region, inert }, [x, y]) {
     const knob = inert ? '<path class="knob" d="M0-8 8 0 0 8-8 0Z"/>' : '<circle class="knob" r="13"/>';
     return `<g class="handle ${inert ? "inert" : ""}" data-point="${index}" tabindex="0" role="slider"
       style="--c:var(--rg-${inert ? "inert" : region})" aria-label="Point ${index}, ${escape(table.regionLabel(region))}"
+      aria-description="${escape(tip(index))}"
       aria-valuemin="-100" aria-valuemax="100" aria-valuenow="0">
       <path class="leader"/><circle class="true-point" cx="${x}" cy="${y}" r="2.5"/>
       <g class="move"><g class="size"><circle class="hit" r="22"/>${knob}${inert ? "" : `<text y="4.5">${index}</text>`}</g></g></g>`;

@@ -84,7 +84,8 @@
 
   function regionsSection() {
     const chips = state.data.presets.map(
-      ({ key, label }) => `<button type="button" class="chip" data-layer-preset="${escape(key)}" aria-pressed="false">${escape(label)}</button>`,
+      (preset) => `<button type="button" class="chip" data-layer-preset="${escape(preset.key)}" aria-pressed="false"
+        title="${escape(studio.actions.presetTip(preset))}">${escape(preset.label)}</button>`,
     );
     const section = make(`<section class="sec of-layer"><header><h3>Where it acts</h3></header><div class="chips">${chips.join("")}
       <button type="button" class="chip" data-action="own-regions" title="Weights of single regions, in the Regions panel">Own regions</button></div></section>`);
@@ -137,7 +138,8 @@
     box.innerHTML = Object.entries(layer().channels).map(([slot, keys]) => {
       const name = escape(table.label(slot));
       const isMoving = keys.length > 1;
-      return `<div class="factor"><span>${name}</span><input type="range" min="${FACTOR.lo}" max="${FACTOR.hi}" step="${FACTOR.step}"
+      const tip = table.tip(`Factor of ${table.label(slot)}${isMoving ? "; its keys are on the timeline" : ""}`, FACTOR.unit);
+      return `<div class="factor" title="${escape(tip)}"><span>${name}</span><input type="range" min="${FACTOR.lo}" max="${FACTOR.hi}" step="${FACTOR.step}"
         value="${keys[0][1]}" data-slot="${slot}" aria-label="Factor of ${name}" ${isMoving ? "disabled" : ""}>
         <em>${isMoving ? "keys" : `${Math.round(100 * keys[0][1])}\u202f%`}</em>
         <button type="button" class="ib small" data-drop="${slot}" title="Leave ${name} alone" aria-label="Leave ${name} alone">${studio.icon("close", 14)}</button></div>`;

@@ -1,7 +1,7 @@
 // Two-dimensional pads: gaze and head turn. The drawing follows; arrows step by one degree.
 (() => {
   const { state, store, table, history, clamp } = studio;
-  const { make, one } = studio.dom;
+  const { make, one, escape } = studio.dom;
   const SIZE = 200;
   const HALF = SIZE / 2;
 
@@ -26,7 +26,7 @@
       this.axes = axes;
       this.sign = [xSign, ySign];
       this.el = make(`<div class="pad" data-pad="${key}" tabindex="0" role="slider"
-        aria-label="${label}" aria-valuemin="-90" aria-valuemax="90" aria-valuenow="0">
+        aria-label="${label}" title="${escape(this.tip(label))}" aria-valuemin="-90" aria-valuemax="90" aria-valuenow="0">
         <svg viewBox="0 0 ${SIZE} ${SIZE}" aria-hidden="true"><path class="grid" d="${grid}"/><path class="safe"/>
         <path class="axis" d="M${HALF} 0v${SIZE}M0 ${HALF}h${SIZE}"/><g class="shape">${DRAWING[key]}</g>
         <circle class="home" cx="${HALF}" cy="${HALF}" r="4"/><path class="lead"/><circle class="knob" r="8"/></svg></div>`);
@@ -39,6 +39,11 @@
 
     controls() {
       return this.axes().map(table.controlOf);
+    }
+
+    tip(label) {
+      const [control] = this.controls();
+      return table.tip(label.replace(/\.$/, ""), control.unit, control.source);
     }
 
     concerns(slots) {

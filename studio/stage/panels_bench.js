@@ -49,7 +49,7 @@
 
   function sweepSection() {
     const choices = STEPS.map(
-      (count) => `<button type="button" role="radio" data-steps="${count}" title="Values of the slider that are drawn · steps">${count}</button>`,
+      (count) => `<button type="button" role="radio" data-steps="${count}" title="${table.tip("Values of the slider that are drawn", "steps")}">${count}</button>`,
     );
     return make(`<section class="sec" data-section="sweep"><header><h3>Sweep</h3><small>from one end of the slider to the other</small></header>
       <div class="pairs"><label title="What is moved · any slider or region of the table"><span>Control</span>

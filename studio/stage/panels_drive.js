@@ -117,7 +117,8 @@
 
   function rangeSection() {
     const field = (name, label) => `<label><span>${label}</span><span class="field"><input class="value" data-range="${name}"
-      inputmode="decimal" autocomplete="off" aria-label="${label} in seconds" title="${label} of the part used · seconds"><em>s</em></span></label>`;
+      inputmode="decimal" autocomplete="off" aria-label="${label} in seconds"
+      title="${studio.table.tip(`${label} of the part used`, "s", "the driver")}"><em>s</em></span></label>`;
     return make(`<section class="sec" data-section="drive-range"><header><h3>Range</h3><small data-length></small></header>
       <div class="pairs">${field("start_s", "Start")}${field("stop_s", "End")}</div></section>`);
   }

@@ -28,7 +28,8 @@
       ${studio.button("reset", "Reset everything", { action: "reset-all", small: true, text: "Reset all" })}</header>
       <dl class="facts"></dl></section>`);
     const share = make(`<section class="sec" data-section="share"><header><h3>Share</h3></header><div class="tools-row">
-      <button type="button" class="chip" data-action="copy-link">Copy link to this edit</button></div>
+      <button type="button" class="chip" data-action="copy-link"
+        title="An address with the values of the edit">Copy link to this edit</button></div>
       <p class="hint">The link holds the values of the edit, never the photo.
         It opens on an example or on the portrait of whoever follows it.</p></section>`);
     one("[data-action=reset-all]", section).addEventListener("click", actions.resetAll);

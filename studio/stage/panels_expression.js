@@ -75,7 +75,7 @@
     const inert = dims.filter((control) => !control.live);
     const section = make(`<section class="sec" data-section="dims"><header><h3>Motion dimensions</h3>
       <small>${live.length} live · ${inert.length} inert · ×10⁻³</small></header>
-      <label class="find">${studio.icon("search", 16)}<input type="search" placeholder="Find by name, number or point"
+      <label class="find">${studio.icon("search", 16)}<input type="search" placeholder="Find by name, number or point" title="Finds a dimension · /"
         aria-label="Find a motion dimension" autocomplete="off"><kbd>/</kbd></label></section>`);
     for (const region of GROUP_ORDER) {
       const members = live.filter((control) => control.region === region);

@@ -33,10 +33,10 @@
     return make(`<section class="sec" data-section="film"><header><h3>Film</h3><small data-length></small></header>
       <div class="tools-row">${segments("film-format", "Format of the film", formats)}</div>
       <div class="tools-row">${segments("film-area", "Area of the film", AREAS)}</div>
-      <div class="export-row">${choice("size", "Size", "Side of the drawn face · pixels", SIZES.map((size) => [size, `${size} px`]))}
-        ${choice("fps", "Rate", "Frames a second", rates())}</div>
-      <label class="check" data-for="sound"><input type="checkbox" data-film-flag="sound"><span>With the sound</span></label>
-      <label class="check" data-for="alpha"><input type="checkbox" data-film-flag="alpha"><span>Transparent background, the person alone</span></label>
+      <div class="export-row">${choice("size", "Size", studio.table.tip("Side of the drawn face", "px", "the photo's own pixels"), SIZES.map((size) => [size, `${size} px`]))}
+        ${choice("fps", "Rate", studio.table.tip("Frames a second", "fps", "the clip"), rates())}</div>
+      <label class="check" data-for="sound" title="The clip's own sound, in step with the picture"><input type="checkbox" data-film-flag="sound"><span>With the sound</span></label>
+      <label class="check" data-for="alpha" title="Cut out by the portrait's matte, frame by frame"><input type="checkbox" data-film-flag="alpha"><span>Transparent background, the person alone</span></label>
       <div class="tools-row"><button type="button" class="chip" data-action="film"
         title="Draws every frame on the server and downloads the file">Export film</button></div></section>`);
   }
@@ -44,7 +44,7 @@
   function motionSection() {
     return make(`<section class="sec" data-section="motion"><header><h3>Motion</h3><small>base, edit and layers together</small></header>
       <div class="tools-row">${segments("motion-format", "Format of the motion", MOTIONS)}</div>
-      <div class="export-row">${choice("motion-fps", "Rate", "Frames a second of the file", rates())}<span class="space"></span>
+      <div class="export-row">${choice("motion-fps", "Rate", studio.table.tip("Frames a second of the file", "fps", "the clip"), rates())}<span class="space"></span>
       <button type="button" class="chip" data-action="motion" title="What the face does over time, without any picture">Save motion</button></div></section>`);
   }
 

@@ -62,7 +62,7 @@
       `background-position:${place(left, width)}% ${place(top, height)}%`,
     ].join(";");
     const isChosen = index === state.portrait.face_index;
-    return `<button type="button" data-face="${index}" aria-pressed="${isChosen}">
+    return `<button type="button" data-face="${index}" aria-pressed="${isChosen}" title="Edit face ${index + 1}">
       <span class="face" style="${escape(style)}"></span>Face ${index + 1}</button>`;
   }
 

@@ -114,7 +114,8 @@
 
   function applySection() {
     const chips = state.data.presets.map(
-      ({ key, label }) => `<button type="button" class="chip" data-region-choice="${escape(key)}" aria-pressed="false">${escape(label)}</button>`,
+      (preset) => `<button type="button" class="chip" data-region-choice="${escape(preset.key)}" aria-pressed="false"
+        title="${escape(studio.actions.presetTip(preset))}">${escape(preset.label)}</button>`,
     );
     const section = make(`<section class="sec" data-section="pose-options"><header><h3>How it lies on the edit</h3>
       ${studio.button("reset", "Reset strength, region, mirror and blend", { action: "reset-pose", small: true, text: "Reset" })}</header>
@@ -133,8 +134,8 @@
 
   function ownSection() {
     return make(`<section class="sec" data-section="own-poses"><header><h3>Own poses</h3><small>kept in this browser</small></header>
-      <form class="say"><input type="text" maxlength="80" placeholder="Name of the pose" aria-label="Name of the pose" autocomplete="off">
-      <button type="submit" class="chip">Save this edit</button></form><div class="thumbs" data-group="own"></div>
+      <form class="say"><input type="text" maxlength="80" placeholder="Name of the pose" aria-label="Name of the pose" autocomplete="off"
+        title="What the pose is called · up to 80 letters"><button type="submit" class="chip" title="Keep this edit as a pose, with its picture">Save this edit</button></form><div class="thumbs" data-group="own"></div>
       <div class="tools-row"><button type="button" class="chip" data-action="export-poses" title="All own poses as one JSON file">Export poses</button>
       <button type="button" class="chip" data-action="import-poses" title="A JSON file of poses, up to 4 MB">Import poses</button>
       <input type="file" accept=".json,application/json" hidden></div></section>`);

@@ -4,7 +4,8 @@
   const { make, one, all, escape } = studio.dom;
 
   const switchMarkup = (name, label) =>
-    `<button type="button" class="switch" role="switch" data-switch="${name}" aria-label="${escape(label)}"></button>`;
+    `<button type="button" class="switch" role="switch" data-switch="${name}"
+      title="${escape(label)}: on or off · Alt click: only this" aria-label="${escape(label)}"></button>`;
 
   // ---- regions ----
   function regionRows() {
@@ -24,10 +25,11 @@
 
   function presetChips() {
     const chips = state.data.presets.map(
-      ({ key, label }) =>
-        `<button type="button" class="chip" data-preset="${escape(key)}" aria-pressed="false">${escape(label)}</button>`,
+      (preset) => `<button type="button" class="chip" data-preset="${escape(preset.key)}" aria-pressed="false"
+        title="${escape(actions.presetTip(preset))}">${escape(preset.label)}</button>`,
     );
-    return `<div class="chips">${chips.join("")}<button type="button" class="chip" data-action="invert">Invert</button></div>`;
+    return `<div class="chips">${chips.join("")}<button type="button" class="chip" data-action="invert"
+      title="What moved stays and the reverse">Invert</button></div>`;
   }
 
   function buildRegions() {

@@ -55,7 +55,7 @@
   function emotionRows() {
     return state.data.emotions.map(({ key, label }, at) => {
       const name = emotionKey(key, "");
-      const tip = `How ${label.toLowerCase()} the speech is; what is left of 100 % is neutral`;
+      const tip = `Share of “${label}” in the voice's mood; what is left of 100 % is neutral`;
       const spec = { key: name, label, lo: 0, hi: 1, step: 0.01, unit: "%", tip, kind: "emotion", color: `var(--em-${at})` };
       return key === "emotion_neutral" ? null : optionRow(spec, () => emotionKey(key), (value) => assign(balance(emotionKey(key), value)));
     }).filter(Boolean);
@@ -69,11 +69,12 @@
     const { voices, speakers, letters } = offer();
     const chips = voices.map(({ key, label, credit }) => chip("voice", key, label, credit)).join("");
     const say = `<form class="say"><input type="text" maxlength="${letters}" placeholder="Or type what should be said" aria-label="Text to speak"
-      autocomplete="off"><select aria-label="Voice of the text">${speakers
+      title="What should be said · up to ${letters} letters" autocomplete="off"><select aria-label="Voice of the text" title="Who says the text; voices of this machine">${speakers
       .map(({ key, label }) => `<option value="${escape(key)}">${escape(label)}</option>`).join("")}</select>
-      <button type="submit" class="chip">Speak</button></form>`;
+      <button type="submit" class="chip" title="Makes a recording of the text">Speak</button></form>`;
     return make(`<section class="sec" data-section="voice">${chips ? `<div class="chips"><small>Examples</small>${chips}</div>` : ""}${speakers.length ? say : ""}
-      <button type="button" class="primary wide" data-action="generate">Generate motion</button></section>`);
+      <button type="button" class="primary wide" data-action="generate"
+        title="The voice above becomes motion, a clip to play and edit">Generate motion</button></section>`);
   }
 
   function deliverySection() {
@@ -81,8 +82,8 @@
     const section = make(`<section class="sec" data-section="delivery"><header><h3>Delivery</h3><small>${escape(offer().model)}</small>
       ${studio.button("reset", "Reset the options", { action: "reset-speech", small: true, text: "Reset" })}</header>
       <div class="chips" role="group" aria-label="What moves">${scopes}</div><div class="list"></div>
-      <label class="check"><input type="checkbox" data-flag="speech_blinks"><span>Blink now and then</span></label>
-      <label class="check"><input type="checkbox" data-flag="speech_idle"><span>Keep moving a little in silence</span></label></section>`);
+      <label class="check" title="Blinks at human rates between the words"><input type="checkbox" data-flag="speech_blinks"><span>Blink now and then</span></label>
+      <label class="check" title="Small motion of head and face where nobody speaks"><input type="checkbox" data-flag="speech_idle"><span>Keep moving a little in silence</span></label></section>`);
     for (const spec of offer().sliders) one(".list", section).append(optionRow(spec));
     return section;
   }
@@ -102,12 +103,13 @@
 
   function samplingSection() {
     const steps = offer().steps.map(
-      (count) => `<button type="button" role="radio" data-steps="${count}" aria-checked="false">${count}</button>`,
+      (count) => `<button type="button" role="radio" data-steps="${count}" aria-checked="false"
+        title="${studio.table.tip("Denoising steps; more are slower", "steps", "the paper's sampler")}">${count}</button>`,
     ).join("");
     const { samples } = offer();
     const section = make(`<section class="sec" data-section="sampling"><header><h3>Variation</h3><small>the same seed gives the same motion</small></header>
       <div class="pairs"><label><span>Seed</span><span class="field"><input class="value" data-seed inputmode="numeric" autocomplete="off"
-        aria-label="Seed"></span></label>${studio.button("dice", "New seed", { small: true })}${samples ? `<span class="space"></span><span>Steps</span>
+        aria-label="Seed" title="${studio.table.tip("Number the variation is drawn from", "none")}"></span></label>${studio.button("dice", "New seed", { small: true })}${samples ? `<span class="space"></span><span>Steps</span>
       <div class="segments" role="radiogroup" aria-label="Steps">${steps}</div>` : ""}</div><div class="list"></div></section>`);
     if (samples) one(".list", section).append(optionRow(offer().guidance));
     return section;

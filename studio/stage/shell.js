@@ -51,6 +51,7 @@
     keepTheme();
     studio.rows.listen(root());
     studio.portrait.watchNative(root());
+    studio.watchNativeTips();
   }
 
   /** Gradio sets the class from the system's preference after it has loaded; the visitor's choice wins. */

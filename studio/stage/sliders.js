@@ -41,19 +41,22 @@
     markup(lead, color) {
       const { control, name, kind } = this;
       const spokenName = this.spokenName();
+      const tip = this.tip();
       const classes = ["sl", kind].join(" ");
       const number = control.kind === "dim" ? `<i>${control.dim}</i>` : "";
       const unit = control.unit === "10⁻³" ? "" : control.unit;
       const linkTip = "Left and right move together";
       const link = this.chain ? studio.button("link", linkTip, { small: true, kind: "chain", pressed: true }) : "";
       const region = color || (control.region ? `var(--rg-${control.region})` : "");
-      const dot = `<button type="button" class="dot" data-reset aria-label="Reset ${escape(spokenName)}" tabindex="-1"></button>`;
-      return `<div class="${classes}" data-key="${name}" ${region ? `style="--c:${region}"` : ""} ${control.live ? "" : "data-inert"}>
+      const dot = `<button type="button" class="dot" data-reset title="Reset ${escape(spokenName)}"
+        aria-label="Reset ${escape(spokenName)}" tabindex="-1"></button>`;
+      return `<div class="${classes}" data-key="${name}" title="${escape(tip)}" ${region ? `style="--c:${region}"` : ""} ${control.live ? "" : "data-inert"}>
         ${lead || dot}
-        <span class="name" title="${escape(this.tip())}">${number}${escape(this.label)}</span>
+        <span class="name">${number}${escape(this.label)}</span>
         <span class="track"><span class="line"></span>${control.band ? '<span class="band"></span>' : ""}<span class="fill"></span>
           <span class="limit low"></span><span class="limit high"></span><span class="rest"></span>
-          <input type="range" min="${control.lo}" max="${control.hi}" step="any" aria-label="${escape(spokenName)}"></span>
+          <input type="range" min="${control.lo}" max="${control.hi}" step="any" aria-label="${escape(spokenName)}"
+          aria-description="${escape(tip)}"></span>
         ${kind === "dense" ? '<span class="percentile" title="Percentile in real faces"></span>' : ""}
         <span class="field"><input class="value" inputmode="decimal" autocomplete="off"
           aria-label="${escape(spokenName)} value"><em>${unit}</em></span>${link}
@@ -72,8 +75,7 @@
       const side = table.slots.get(this.name)?.side;
       const whose = side ? `The ${side} side of the person, not of the picture. ` : "";
       const { tip, unit, kind, source } = this.control;
-    const measure = unit || (kind === "eye" ? "ratio" : "factor");
-    return `${whose}${tip || this.label} · unit: ${measure} · source: ${source || "the studio's own setting"}`;
+      return table.tip(whose + (tip || this.label), unit || (kind === "eye" ? "ratio" : "factor"), source);
     }
 
     placeBand() {
@@ -130,7 +132,9 @@
       const note = limited ? `limited to ${table.withUnit(this.control, limited.given)}` : "";
       this.input.setAttribute("aria-valuetext", table.spoken(this.control, value) + (note ? `, ${note}` : ""));
       if (document.activeElement !== this.field) this.field.value = table.figure(this.control, value);
-      this.field.title = note && note[0].toUpperCase() + note.slice(1);
+      if (note) this.field.title = note[0].toUpperCase() + note.slice(1);
+      // an empty title would hide that of the row
+      else this.field.removeAttribute("title");
     }
 
     placeLimits(given) {
@@ -156,7 +160,7 @@
 
     setDisabled(reason) {
       this.el.classList.toggle("disabled", Boolean(reason));
-      this.el.title = reason || "";
+      this.el.title = reason || this.tip();
       for (const input of this.el.querySelectorAll("input, button")) input.disabled = Boolean(reason);
     }
   }

@@ -64,6 +64,9 @@
   const unitText = (control) => (control.unit === "%" ? "\u202f%" : control.unit === "°" ? "°" : "");
   const withUnit = (control, value) => figure(control, value) + unitText(control);
 
+  /** What a control does, in which unit, and where its range comes from: the one wording of every value on the page. */
+  const tip = (what, unit, source = "") => `${what} · unit: ${unit} · source: ${source || "the studio's own setting"}`;
+
   const SPOKEN = { "%": "percent", "°": "degrees", "10⁻³": "thousandths" };
   const spoken = (control, value) => `${figure(control, value)} ${SPOKEN[control.unit] || ""}`.trim();
 
@@ -103,6 +106,7 @@
     label,
     figure,
     withUnit,
+    tip,
     change,
     unitText,
     limitOf,

@@ -1,6 +1,6 @@
 // The timeline under the stage: transport, ruler, rows or curves, playhead. There as soon as something moves or is stacked.
 (() => {
-  const { state, playback, timeview, keying } = studio;
+  const { state, playback, timeview, keying, table } = studio;
   const { make, one, all, root, setText } = studio.dom;
   const HEIGHT = { least_px: 140, share: 0.6, step_px: 20 };
   const SCROLLBAR_PX = 12;
@@ -12,11 +12,12 @@
 
   function markup() {
     return `<div class="time"><i class="time-edge" role="separator" tabindex="0" aria-orientation="horizontal" aria-label="Height of the timeline"
-        title="Height of the timeline · drag"></i><div class="tbar">
+        title="${table.tip("Height of the timeline; drag, or arrow keys", "px")}"></i><div class="tbar">
         ${studio.button("first", "First frame · Home", { small: true })}${studio.button("play", "Play · Space", { small: true, kind: "play" })}
         ${studio.button("last", "Last frame · End", { small: true })}${studio.button("loop", "Loop · Shift L", { small: true, pressed: false })}
         <span class="clock" data-clock></span><span class="of" data-of></span>${studio.keyMenu.markup()}
-        <div class="scrub thin" data-scrub role="slider" tabindex="0" aria-label="Playhead" aria-valuemin="0"><i></i></div>
+        <div class="scrub thin" data-scrub role="slider" tabindex="0" aria-label="Playhead" aria-valuemin="0"
+          title="${table.tip("Playhead; drag, or arrow keys", "frames", "the clip")}"><i></i></div>
         <span class="clip-label" data-label></span>
         ${studio.button("key", "Set a key at the playhead · K", { small: true, text: "Key" })}
         ${studio.button("autokey", "Auto-key: every change of a layer sets a key", { small: true, action: "auto-key", pressed: false, text: "Auto" })}

@@ -16,7 +16,7 @@
     const options = curves.KINDS.map((kind) => `<option value="${kind}" title="${TIPS[kind]}">${LABELS[kind]}</option>`);
     return `<span class="chosen" hidden><b></b>
       <select aria-label="Interpolation of the selected keys" title="Interpolation from the selected keys to the next"><option value="" hidden>Mixed</option>${options.join("")}</select>
-      <span class="field" title="Length of the selected keys · s · stretches them"><input class="value" inputmode="decimal"
+      <span class="field" title="${studio.table.tip("Length of the selected keys; another one stretches them", "s", "the keys")}"><input class="value" inputmode="decimal"
         autocomplete="off" aria-label="Length of the selected keys in seconds"><em>s</em></span></span>`;
   }
 

@@ -3,11 +3,11 @@
   const { playback, timeview, clamp } = studio;
   const { one } = studio.dom;
   const WHEEL = 0.0022;
-  const EDGE = { start: "Loop start · s · drag", stop: "Loop end · s · drag" };
+  const EDGE = { start: "Loop start; drag, or arrow keys", stop: "Loop end; drag, or arrow keys" };
   let lane = null;
 
   const handle = (end) =>
-    `<b class="loop-end ${end}" data-end="${end}" role="slider" tabindex="0" aria-label="Loop ${end}" aria-valuemin="0" title="${EDGE[end]}"></b>`;
+    `<b class="loop-end ${end}" data-end="${end}" role="slider" tabindex="0" aria-label="Loop ${end}" aria-valuemin="0" title="${studio.table.tip(EDGE[end], "s")}"></b>`;
   const markup = () => `<div class="loop-range" title="What the loop repeats · s">${handle("start")}${handle("stop")}</div><div class="marks"></div>`;
 
   function paint() {

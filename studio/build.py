@@ -14,6 +14,7 @@ from studio.document_routes import document_routes
 from studio.drive_routes import drive_routes
 from studio.events import Wiring
 from studio.live import live_routes, server_function
+from studio.mask_routes import mask_routes
 from studio.page import page_data
 from studio.panels.api import build_api
 from studio.panels.bench import build_bench_panel
@@ -88,6 +89,7 @@ def launch_options(services: Services) -> dict[str, Any]:
         "app_kwargs": {
             "routes": [
                 *live_routes(services),
+                *mask_routes(services),
                 *clip_routes(services),
                 *document_routes(services),
                 *drive_routes(services),

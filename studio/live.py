@@ -18,12 +18,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from pipelines.errors import StudioError
-from pipelines.history import History
-from pipelines.motion.edit import MAX_MASK_BYTES, Edit
+from pipelines.motion.edit import Edit
 from pipelines.motion.layers import Layer
 from pipelines.project import Document
-from studio.document import document_state
-from studio.document_ops import MAX_LABEL
 from studio.frames import MESSAGE_LENGTHS, LiveMessage, pack_frame, unpack_message
 from studio.http import (
     CLOSE_NO_SESSION,
@@ -83,9 +80,6 @@ def live_routes(services: Services) -> list[BaseRoute]:
         WebSocketRoute(ROUTES["live"], live.live),
         Route(ROUTES["frame"], answering(live.frame), methods=["POST"]),
         Route(ROUTES["view"], answering(live.view), methods=["POST"]),
-        Route(ROUTES["mask"], answering(live.read_mask), methods=["GET"]),
-        Route(ROUTES["mask"], answering(live.write_mask), methods=["POST"]),
-        Route(ROUTES["mask"], answering(live.drop_mask), methods=["DELETE"]),
         Route(ROUTES["source"], answering(live.source), methods=["GET"]),
         Route(ROUTES["thumb"], answering(live.thumb), methods=["GET"]),
     ]
@@ -249,38 +243,6 @@ class LiveRoutes:
         except StudioError as error:
             raise Refused(str(error), status=404) from error
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "max-age=86400"})
-
-    # ---- the painted mask ----
-    async def read_mask(self, request: Request) -> Response:
-        """GET: the mask's PNG; 204 when there is none."""
-        mask = own_session(self._services, request).document.edit.mask
-        return Response(mask, media_type="image/png", headers=NO_STORE) if mask else Response(status_code=204)
-
-    async def write_mask(self, request: Request) -> Response:
-        """POST: PNG of an 8-bit grey picture of the crop; white changes, black keeps. A step of the history."""
-        from pipelines.portrait.mask import decode_mask
-
-        session = own_session(self._services, request)
-        mask = await read_body(request, limit=MAX_MASK_BYTES)
-        decode_mask(mask)
-        return self._keep_mask(session, mask, request)
-
-    async def drop_mask(self, request: Request) -> Response:
-        """DELETE: no mask any more."""
-        session = own_session(self._services, request)
-        return self._keep_mask(session, None, request)
-
-    def _keep_mask(self, session: Session, mask: bytes | None, request: Request) -> Response:
-        """The mask is used as soon as there is one; `label` and `joins` as those of an operation."""
-        label, joins = (request.query_params.get(name, "")[:MAX_LABEL] for name in ("label", "joins"))
-
-        def work(history: History) -> History:
-            values = {**history.document.edit.values(), "mask_enabled": float(mask is not None)}
-            document = history.document.with_edit(Edit.of(values, mask=mask))
-            return history.push(document, label=label or "Paint the mask", joins=joins or None)
-
-        session.change(work)
-        return JSONResponse(document_state(session), headers=NO_STORE)
 
 
 def dragged_layers(document: Document, asked: LiveMessage) -> tuple[Layer, ...]:

@@ -46,7 +46,7 @@ PANELS: tuple[tuple[str, str, str, str], ...] = (
     (
         "poses",
         "Poses",
-        "Lay a ready expression on the face, whole or by region",
+        "Put a ready expression on the face, whole or by region",
         "Save any edit as a pose of your own",
     ),
     (

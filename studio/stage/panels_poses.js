@@ -108,7 +108,7 @@
     const address = own ? own.thumbnail && `data:image/jpeg;base64,${own.thumbnail}` : poseShelf.thumb(key);
     const picture = address ? `<img src="${escape(address)}" alt="">` : '<span class="face"></span>';
     const remove = own ? studio.button("trash", `Delete ${label}`, { action: "delete-pose", small: true }) : "";
-    return `<div class="pose" data-pose="${escape(key)}"><button type="button" aria-pressed="false" title="Lay ${escape(label)} on the edit · % strength · ${own ? "saved here" : "starter set"}">
+    return `<div class="pose" data-pose="${escape(key)}"><button type="button" aria-pressed="false" title="Apply ${escape(label)} to the edit · % strength · ${own ? "saved here" : "starter set"}">
       ${picture}${escape(label)}</button>${remove}</div>`;
   }
 
@@ -117,7 +117,7 @@
       (preset) => `<button type="button" class="chip" data-region-choice="${escape(preset.key)}" aria-pressed="false"
         title="${escape(studio.actions.presetTip(preset))}">${escape(preset.label)}</button>`,
     );
-    const section = make(`<section class="sec" data-section="pose-options"><header><h3>How it lies on the edit</h3>
+    const section = make(`<section class="sec" data-section="pose-options"><header><h3>How it is applied</h3>
       ${studio.button("reset", "Reset strength, region, mirror and blend", { action: "reset-pose", small: true, text: "Reset" })}</header>
       <div class="list" data-list="strength"></div><div class="chips" role="group" aria-label="Region the pose acts in">${chips.join("")}</div>
       <label class="check" title="Left and right exchanged"><input type="checkbox" data-flag="mirror"><span>Mirror left and right</span></label>

@@ -24,6 +24,7 @@ from studio.clip_routes import clip_routes
 from studio.document_routes import document_routes
 from studio.examples import FIRST, ExampleShelf
 from studio.live import live_routes
+from studio.mask_routes import mask_routes
 from studio.recovery import RecoveryShelf
 from studio.services import Services
 from studio.session import Session, SessionStore
@@ -94,7 +95,9 @@ def session(services: Services, example: Portrait) -> Session:
 @pytest.fixture
 def client(services: Services) -> Iterator[TestClient]:
     with TestClient(
-        Starlette(routes=[*live_routes(services), *clip_routes(services), *document_routes(services)])
+        Starlette(
+            routes=[*live_routes(services), *mask_routes(services), *clip_routes(services), *document_routes(services)]
+        )
     ) as client:
         yield client
 

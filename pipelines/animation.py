@@ -7,20 +7,16 @@ work by raising, and no file is left.
 from __future__ import annotations
 
 import io
-import subprocess
-import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Protocol
 
-import numpy as np
 from PIL import Image
 
 from pipelines.errors import StudioError
-from pipelines.video import AUDIO_BIT_RATE, VIDEO_FORMATS, Frame, Progress, check_video_path, sound_input, write_video
+from pipelines.picture_pipe import Frame, PicturePipe, Progress, Sink, write_whole
+from pipelines.video import AUDIO_BIT_RATE, VIDEO_FORMATS, check_video_path, sound_input, write_video
 
 _PALETTES = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer:bayer_scale=4"
 _CODING: dict[str, tuple[str, ...]] = {
@@ -44,11 +40,6 @@ ANIMATION_FORMATS: dict[str, str] = {
 }
 SOUND_FORMATS = (*VIDEO_FORMATS, ".webm")
 ALPHA_FORMATS = (".webp", ".apng", ".webm", ".zip")
-_LOG_BYTES = 400
-
-
-class _Sink(Protocol):
-    def write(self, picture: Frame) -> None: ...
 
 
 def check_moving_path(path: Path) -> None:
@@ -89,39 +80,30 @@ def write_moving(
     check_moving_path(path)
     if path.suffix.lower() in VIDEO_FORMATS:
         return write_video(frames, path, fps=fps, audio=audio, total=total, progress=progress)
-    pictures = iter(frames)
-    first = next(pictures, None)
-    if first is None:
-        raise StudioError("An animation should have at least one frame but has none; give a longer motion.")
-    if first.shape[-1] == 4 and path.suffix.lower() not in ALPHA_FORMATS:
-        raise StudioError(f"`output` should end in {', '.join(ALPHA_FORMATS)} to hold alpha but is '{path.name}'.")
-    with tempfile.TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.stem}.") as folder:
-        unfinished = Path(folder) / f"unfinished{path.suffix.lower()}"
+
+    def sink(unfinished: Path, shape: tuple[int, ...]) -> AbstractContextManager[Sink]:
+        if shape[-1] == 4 and unfinished.suffix not in ALPHA_FORMATS:
+            raise StudioError(f"`output` should end in {', '.join(ALPHA_FORMATS)} to hold alpha but is '{path.name}'.")
+        if unfinished.suffix == ".zip":
+            return _Frames(unfinished)
         sound = []
-        if audio is not None and path.suffix.lower() in SOUND_FORMATS:
+        if audio is not None and unfinished.suffix in SOUND_FORMATS:
             sound = sound_input(audio, longest_s=total / fps if total else None)
-        with _sink(unfinished, first.shape, fps, sound) as sink:
-            for count, picture in enumerate(_checked(first, pictures), 1):
-                sink.write(picture)
-                if progress is not None and total:
-                    progress(min(count / total, 1.0), f"{count} of {total} frames")
-        unfinished.replace(path)
-    return path
+        return PicturePipe(
+            unfinished, shape, fps=fps, coding=_coding(unfinished.suffix, channels=shape[-1], sound=sound)
+        )
+
+    return write_whole(frames, path, open_sink=sink, total=total, progress=progress)
 
 
-def _checked(first: Frame, pictures: Iterator[Frame]) -> Iterator[Frame]:
-    shape = first.shape
-    yield first
-    for picture in pictures:
-        if picture.shape != shape or picture.dtype != np.uint8:
-            raise ValueError(f"A frame should be uint8 {shape} but is {picture.dtype} {picture.shape}.")
-        yield picture
-
-
-def _sink(path: Path, shape: tuple[int, ...], fps: float, sound: list[str]) -> AbstractContextManager[_Sink]:
-    if path.suffix == ".zip":
-        return _Frames(path)
-    return _Pipe(path, shape, fps=fps, sound=sound)
+def _coding(suffix: str, *, channels: int, sound: list[str]) -> list[str]:
+    coding = list(_CODING[suffix])
+    if suffix in (".webm", ".webp"):
+        coding = ["-pix_fmt", _HALVED_COLOUR[channels], *coding]
+    if suffix == ".webm":
+        coding = ["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2", *coding]
+    tracks = ["-map", "0:v:0", "-map", "1:a:0", "-c:a", "libopus", "-b:a", AUDIO_BIT_RATE] if sound else ["-an"]
+    return [*sound, *tracks, *coding]
 
 
 class _Frames:
@@ -142,59 +124,3 @@ class _Frames:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._archive.close()
-
-
-class _Pipe:
-    """One ffmpeg process; ended at once when the work is given up."""
-
-    def __init__(self, path: Path, shape: tuple[int, ...], *, fps: float, sound: list[str]) -> None:
-        import imageio_ffmpeg
-
-        height, width, channels = shape
-        pixels = {3: "rgb24", 4: "rgba"}[channels]
-        coding = list(_CODING[path.suffix])
-        if path.suffix in (".webm", ".webp"):
-            coding = ["-pix_fmt", _HALVED_COLOUR[channels], *coding]
-        if path.suffix == ".webm":
-            coding = ["-vf", "crop=trunc(iw/2)*2:trunc(ih/2)*2", *coding]
-        source = ["-f", "rawvideo", "-pix_fmt", pixels, "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-"]
-        tracks = ["-an"]
-        if sound:
-            tracks = ["-map", "0:v:0", "-map", "1:a:0", "-c:a", "libopus", "-b:a", AUDIO_BIT_RATE]
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", *source, *sound, *tracks, *coding, "-v", "error", str(path)]
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
-        )
-
-    def __enter__(self) -> _Pipe:
-        return self
-
-    def write(self, picture: Frame) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(np.ascontiguousarray(picture).data)
-        except OSError:
-            self._finish()
-            raise
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        with self._log:
-            if kind is not None:
-                self._process.kill()
-                self._process.communicate()
-                return
-            self._finish()
-
-    def _finish(self) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except OSError:
-            self._process.kill()
-        if self._process.wait():
-            self._log.seek(0)
-            reason = " ".join(self._log.read()[-_LOG_BYTES:].decode(errors="replace").split())
-            raise StudioError(f"The animation could not be written: {reason or 'ffmpeg ended early'}.")

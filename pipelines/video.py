@@ -3,20 +3,14 @@
 from __future__ import annotations
 
 import subprocess
-import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-
-Frame = NDArray[np.uint8]
-Progress = Callable[[float, str], None]
-"""Gets a fraction and a text; whatever it raises ends the film and leaves no file."""
+from pipelines.picture_pipe import Frame, PicturePipe, Progress, write_whole
 
 VIDEO_FORMATS = (".mp4",)
 CRF = 18
@@ -24,7 +18,6 @@ CRF = 18
 AUDIO_BIT_RATE = "160k"
 SOUND_RATE = 32_000
 """Samples a second of extracted sound: all that speech holds."""
-_LOG_BYTES = 400
 _EVEN = "crop=trunc(iw/2)*2:trunc(ih/2)*2,scale=out_color_matrix=bt709:out_range=tv"
 _COLOURS = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
 # playlists and scripts name other files: only containers that hold their own data are opened
@@ -64,77 +57,21 @@ def write_video(
         StudioError: no frames, a folder that cannot be written, or ffmpeg's reason in its own words.
     """
     check_video_path(path)
-    pictures = iter(frames)
-    first = next(pictures, None)
-    if first is None:
-        raise StudioError("A video should have at least one frame but has none; give a longer sound.")
-    with tempfile.TemporaryDirectory(dir=path.resolve().parent, prefix=f".{path.stem}.") as folder:
-        unfinished = Path(folder) / path.name
+
+    def encoder(unfinished: Path, shape: tuple[int, ...]) -> PicturePipe:
         sound = [] if audio is None else sound_input(audio, longest_s=total / fps if total else None)
-        with _Encoder(unfinished, size=(first.shape[1], first.shape[0]), fps=fps, sound=sound) as encoder:
-            encoder.write(first)
-            for count, picture in enumerate(pictures, 2):
-                encoder.write(picture)
-                if progress is not None and total:
-                    progress(min(count / total, 1.0), f"{count} of {total} frames")
-        unfinished.replace(path)
-    return path
+        tracks = ["-an"] if not sound else ["-map", "0:v:0", "-map", "1:a:0", "-c:a", "aac", "-b:a", AUDIO_BIT_RATE]
+        coding = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(CRF), "-pix_fmt", "yuv420p", "-vf", _EVEN]
+        arguments = [*sound, *tracks, *coding, *_COLOURS, "-movflags", "+faststart"]
+        return PicturePipe(unfinished, shape, fps=fps, coding=arguments)
+
+    return write_whole(frames, path, open_sink=encoder, total=total, progress=progress)
 
 
 def sound_input(audio: Path, *, longest_s: float | None) -> list[str]:
     """ffmpeg's input arguments for a sound that plays along, cut at `longest_s` seconds."""
     length = [] if longest_s is None else ["-t", f"{longest_s:.6f}"]
     return [*ONLY_THIS_FILE, *length, "-i", str(audio)]
-
-
-class _Encoder:
-    """One ffmpeg process; ended at once when the work is given up."""
-
-    def __init__(self, path: Path, *, size: tuple[int, int], fps: float, sound: list[str]) -> None:
-        import imageio_ffmpeg
-
-        tracks = ["-an"] if not sound else ["-map", "0:v:0", "-map", "1:a:0", "-c:a", "aac", "-b:a", AUDIO_BIT_RATE]
-        pictures = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size[0]}x{size[1]}", "-r", f"{fps:g}", "-i", "-"]
-        coding = ["-c:v", "libx264", "-preset", "veryfast", "-crf", str(CRF), "-pix_fmt", "yuv420p", "-vf", _EVEN]
-        ending = ["-movflags", "+faststart", "-v", "error", str(path)]
-        command = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", *pictures, *sound, *tracks, *coding, *_COLOURS, *ending]
-        self._size = size
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(  # noqa: S603
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._log
-        )
-
-    def __enter__(self) -> _Encoder:
-        return self
-
-    def write(self, picture: Frame) -> None:
-        if picture.shape != (self._size[1], self._size[0], 3) or picture.dtype != np.uint8:
-            raise ValueError(f"A frame should be uint8 of {self._size} pixels but is {picture.dtype} {picture.shape}.")
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(np.ascontiguousarray(picture).data)
-        except OSError:
-            self._finish()
-            raise
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        with self._log:
-            if kind is not None:
-                self._process.kill()
-                self._process.communicate()
-                return
-            self._finish()
-
-    def _finish(self) -> None:
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.close()
-        except OSError:
-            self._process.kill()
-        if self._process.wait():
-            self._log.seek(0)
-            reason = " ".join(self._log.read()[-_LOG_BYTES:].decode(errors="replace").split())
-            raise StudioError(f"The video could not be written: {reason or 'ffmpeg ended early'}.")
 
 
 def extract_sound(source: Path, path: Path, *, rate: int = SOUND_RATE, longest_s: float | None = None) -> Path:

@@ -125,7 +125,7 @@ def test_frames_of_another_size_are_an_error(tmp_path: Path) -> None:
         yield np.zeros((64, 64, 3), np.uint8)
         yield np.zeros((64, 66, 3), np.uint8)
 
-    with pytest.raises(ValueError, match="pixels"):
+    with pytest.raises(ValueError, match="should be uint8"):
         write_video(growing(), tmp_path / "film.mp4")
 
 

@@ -14,7 +14,7 @@ from studio.page import stage_value
 from studio.panels.neural import build_neural_section
 from studio.services import Services
 from studio.session import Session
-from studio.stage.part import heading
+from studio.stage.part import ALL_TOLD, heading
 
 AREA_CHOICES = [("Full photo", "photo"), ("Face crop", "crop")]
 FORMAT_CHOICES = [("PNG", "png"), ("JPEG", "jpg"), ("WebP", "webp")]
@@ -82,9 +82,10 @@ def _listen_files(
 
     button, choices = export
     outputs = [wiring.stage, download]
+    chosen = [wiring.token, *choices]
     made = [
-        button.click(wiring.guarded(picture, failed=(None,)), [wiring.token, *choices], outputs, **heavy, **quiet),
-        save.click(wiring.guarded(edit_file, failed=(None,)), wiring.token, outputs, **quiet),
+        button.click(wiring.guarded(picture, failed=(None,)), chosen, outputs, js=ALL_TOLD, **heavy, **quiet),
+        save.click(wiring.guarded(edit_file, failed=(None,)), wiring.token, outputs, js=ALL_TOLD, **quiet),
     ]
     for event in made:
         event.then(None, download, None, js=HAND_OVER)

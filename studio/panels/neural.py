@@ -14,7 +14,7 @@ from studio.export import PictureOrder
 from studio.neural import Switches
 from studio.page import AFTERWARDS, Message, renderer_data, stage_value
 from studio.session import Session
-from studio.stage.part import heading
+from studio.stage.part import ALL_TOLD, heading
 
 
 def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
@@ -62,7 +62,7 @@ def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
     cancel.click(section.stop, wiring.token, cancel, queue=False, **quiet)
     heavy: dict[str, Any] = {"api_visibility": "private", "concurrency_limit": 1, "concurrency_id": "neural"}
     outputs = [wiring.stage, *section.outputs]
-    draw.click(section.begin, wiring.token, section.outputs, queue=False, **quiet).then(
+    draw.click(section.begin, wiring.token, section.outputs, queue=False, js=ALL_TOLD, **quiet).then(
         section.draw, [wiring.token, *choices, *switches], outputs, show_progress_on=picture, **heavy
     )
     build.click(section.begin, wiring.token, section.outputs, queue=False, **quiet).then(

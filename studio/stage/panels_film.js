@@ -57,6 +57,7 @@
 
   async function startFilm() {
     try {
+      await studio.project.told();
       const body = JSON.stringify({ ...order, alpha: order.alpha && canBeClear() });
       const response = await fetch(transport.route("film"), { method: "POST", body, headers: { "content-type": "application/json" } });
       const answer = await response.json();
@@ -67,7 +68,8 @@
     }
   }
 
-  function saveMotion() {
+  async function saveMotion() {
+    await studio.project.told();
     const url = transport.route("motion");
     url.searchParams.set("format", motion.format);
     if (motion.fps) url.searchParams.set("fps", motion.fps);

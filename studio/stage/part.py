@@ -8,6 +8,9 @@ from typing import Any
 
 import gradio as gr
 
+ALL_TOLD = "async (...inputs) => { await window.studio.project.told(); return inputs; }"
+"""For `js` of an event: before the server writes, it knows the last edit and the moment that shows."""
+
 
 def part(name: str, *, events: Sequence[str] = (), server_functions: Sequence[Callable] = (), **props: Any) -> gr.HTML:
     """A component that mounts itself with `window.studio.mount(name, element, props, trigger, server, watch)`.

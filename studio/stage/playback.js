@@ -194,13 +194,23 @@
   /** The playhead belongs to the work and is saved with it, once it rests. */
   function save() {
     unsaved += 1;
-    clearTimeout(saveTimer);
-    saveTimer = setTimeout(send, SAVE_MS);
+    saveSoon();
   }
 
-  /** What plays is saved when it stops. */
+  function saveSoon() {
+    clearTimeout(saveTimer);
+    // what plays is saved when it stops
+    saveTimer = setTimeout(() => isPlaying || send(), SAVE_MS);
+  }
+
+  /** Without waiting for it to rest, and while it plays too. */
+  function saveNow() {
+    clearTimeout(saveTimer);
+    if (isPlaying) rebase();
+    return send();
+  }
+
   async function send() {
-    if (isPlaying) return;
     const sent = unsaved;
     if (frames() && state.doc) await studio.doc.send("playhead", { seconds: position_s, loop: isLoop, ...range }).catch(() => {});
     if (sent === unsaved) unsaved = 0;
@@ -223,6 +233,7 @@
     position_s = 0;
     asked = -1;
     announce();
+    saveSoon();
   });
 
   studio.on("document", follow);
@@ -241,6 +252,7 @@
     release,
     setLoop,
     setRange,
+    saveNow,
     range: () => range,
     reach_s,
     reachFrames,

@@ -6,8 +6,7 @@
   const isProject = (file) => file.name.toLowerCase().endsWith(SUFFIX);
 
   async function save() {
-    studio.history.commit("Edit");
-    await doc.settled();
+    await told();
     const link = document.createElement("a");
     link.href = transport.route("project").href;
     link.download = "";
@@ -29,27 +28,17 @@
     return sent;
   }
 
-  /** Layers only move along a time line, and the place in it is part of the project. */
-  const KEEP_MS = 250;
-  let timer = 0;
-  let kept = 0;
-  function keepPlayhead() {
-    if (studio.playback.isPlaying() || studio.playback.frame() === null) return;
-    const seconds = studio.playback.frame() / studio.playback.fps();
-    if (Math.abs(seconds - kept) < 1e-6) return;
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      kept = seconds;
-      const { start_s = 0, stop_s = null } = state.doc?.playhead ?? {};
-      doc.send("playhead", { seconds, loop: studio.playback.isLoop(), start_s, stop_s });
-    }, KEEP_MS);
+  /** Everything on the page has reached the server, the moment that shows too: what is written now is what is seen. */
+  async function told() {
+    studio.history.commit("Edit");
+    await studio.playback.saveNow();
+    await doc.settled();
   }
 
   /** The playhead as the document has it. */
   function follow() {
     const { seconds, loop } = state.doc.playhead;
     studio.playback.setLoop(loop);
-    kept = seconds;
     studio.playback.seek(seconds * studio.playback.fps());
   }
 
@@ -82,6 +71,5 @@
     one("[data-action=copy-link]", body).closest(".sec").before(section());
   };
 
-  studio.on("playhead", keepPlayhead);
-  studio.project = { save, open, isProject, follow };
+  studio.project = { told, save, open, isProject, follow };
 })();

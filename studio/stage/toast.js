@@ -39,10 +39,10 @@
     timer = setTimeout(() => place(message), BUSY_DELAY_MS);
   }
 
-  /** Long work: the same toast goes on with new words; an error that shows is not covered. */
+  /** Long work: the same toast goes on with new words; it covers information, but no error that shows. */
   function job({ text, action }) {
     if (current?.kind === "job") return setText(one("span", current.element), text);
-    if (!current) place({ kind: "job", text, action });
+    if (!current || current.kind === "info") place({ kind: "job", text, action });
     return undefined;
   }
 

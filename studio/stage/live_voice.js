@@ -3,8 +3,11 @@
   const { state, transport, playback, toast, soundSources } = studio;
   /** Frames wait a little longer than the slowest of late; the delay shrinks slowly so that the face does not jump. */
   const DELAY = { margin_s: 0.06, shrink_s: 0.004, kept: 12 };
+  /** How much more than the look-ahead may be on its way to the server; it refuses more than ten seconds. */
+  const AHEAD_S = 4;
   const LEVEL = { quietest_db: -54, fall: 0.12 };
   const LOST = "The live voice ended because the connection was lost.";
+  const WAITS = "The motion takes longer than the voice here, so the sound waits for it. Low delay needs less work.";
   const NO_SOUND = "The browser did not play the sound. Press Stream this file again.";
   let phase = "off"; // off, opening, on, ending
   let source = null;
@@ -15,6 +18,8 @@
   let lookAhead_s = 0;
   let delay_s = 0;
   let lags = [];
+  /** How often the sound had to wait for the motion. */
+  let waits = 0;
   let level = 0;
   let rtf = null;
   let record = null;
@@ -51,9 +56,16 @@
     if (sound.ended || (isWhole && room_s <= 0)) return void finish();
     const mayBegin = known > 0 && (isWhole || source.heard_s() - sound.currentTime >= delay_s);
     if (sound.paused && mayBegin) sound.play().catch((error) => error.name !== "AbortError" && fail(NO_SOUND));
-    else if (!sound.paused && room_s <= 0) sound.pause();
+    else if (!sound.paused && room_s <= 0) wait(sound);
   }
   studio.on("playhead", pace);
+
+  function wait(sound) {
+    sound.pause();
+    waits += 1;
+    // once may be a moment's hitch
+    if (waits === 2) toast.show({ kind: "info", text: WAITS });
+  }
 
   // ---- sound out ----
   function send(samples) {
@@ -85,6 +97,7 @@
     known = news.frames;
     rtf = news.rtf;
     fps = news.fps;
+    source?.allow?.(news.heard_s + lookAhead_s + AHEAD_S);
     if (phase === "on") learn(news.heard_s);
     return studio.emit("live-level");
   }
@@ -95,6 +108,7 @@
     delay_s = lookAhead_s + DELAY.margin_s;
     toast.hide("busy");
     enter("on");
+    source.allow?.(lookAhead_s + AHEAD_S);
     source.start(send, () => say({ stop: true }));
     playback.lend({ key, fps, known: () => known, now_s });
   }
@@ -136,7 +150,7 @@
   // ---- from outside ----
   async function start(kind, paceKey) {
     if (phase !== "off" || !state.portrait) return;
-    [known, lags, rtf, record, level] = [0, [], null, null, 0];
+    [known, lags, waits, rtf, record, level] = [0, [], 0, null, null, 0];
     enter("opening");
     toast.show({ kind: "busy", text: "Getting ready to listen" });
     try {

@@ -77,7 +77,10 @@
   const INSECURE = "The microphone needs a secure page; open the studio over https, or stream a file.";
   const UNKNOWN = "The microphone could not be opened; choose another one, or stream a file.";
 
-  /** A source: kind, start(onPiece) and stop(); heard_s() is the moment that is being heard now. Errors are sentences. */
+  /**
+   * A source: kind, start(onPiece) and stop(); heard_s() is the moment that is being heard now. One that can wait has
+   * allow(until_s). Errors are sentences.
+   */
   async function openMicrophone() {
     if (!navigator.mediaDevices?.getUserMedia || !window.AudioWorkletNode) throw new Error(INSECURE);
     let stream;
@@ -122,7 +125,10 @@
     throw new Error("The voice did not arrive whole; choose it again.");
   }
 
-  /** The voice that Python made ready. Its sound starts when told to, and is the clock of the pictures. */
+  /**
+   * The voice that Python made ready. Its sound starts when told to, and is the clock of the pictures. It is spoken no
+   * farther than allowed: a machine that is slower than the voice is waited for.
+   */
   async function openFile() {
     const sending = transport.route("voice");
     sending.searchParams.set("for", "sending");
@@ -133,16 +139,31 @@
     playing.searchParams.set("at", performance.now().toFixed(0));
     const sound = new Audio(playing.href);
     sound.preload = "auto";
-    let begun = 0;
+    const length_s = samples.length / RATE;
+    let spoken_s = 0;
+    let allowed_s = 0;
+    let looked = 0;
     let sent = 0;
     let timer = 0;
+
+    function speakOn() {
+      const now = performance.now();
+      if (looked) spoken_s = Math.min(spoken_s + (now - looked) / 1000, Math.max(spoken_s, allowed_s), length_s);
+      looked = now;
+      return spoken_s;
+    }
+
     return {
       kind: "file",
       sound,
+      allow(until_s) {
+        speakOn();
+        allowed_s = until_s;
+      },
       start(onPiece, onEnd) {
-        begun = performance.now();
+        looked = performance.now();
         timer = setInterval(() => {
-          const due = Math.min(samples.length, Math.floor(((performance.now() - begun) / 1000) * RATE));
+          const due = Math.min(samples.length, Math.floor(speakOn() * RATE + 0.5));
           while (sent + PIECE <= due || (sent < due && due === samples.length)) {
             onPiece(samples.slice(sent, Math.min(sent + PIECE, samples.length)));
             sent = Math.min(sent + PIECE, samples.length);
@@ -157,7 +178,7 @@
         sound.pause();
         sound.removeAttribute("src");
       },
-      heard_s: () => (begun ? Math.min((performance.now() - begun) / 1000, samples.length / RATE) : 0),
+      heard_s: speakOn,
     };
   }
 

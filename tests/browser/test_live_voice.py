@@ -134,7 +134,7 @@ def test_the_microphone_moves_the_lips_and_leaves_a_clip(listening: Studio) -> N
 def test_the_sound_of_the_clip_is_what_was_said(listening: Studio, tmp_path: Path) -> None:
     before = clip_key(listening)
     begin(listening, "microphone")
-    listening.page.wait_for_timeout(2500)
+    listening.page.wait_for_timeout(1500)
     end(listening, before)
     url = listening.run("() => studio.transport.route('sound').href")
     path = tmp_path / "sound.wav"
@@ -192,6 +192,48 @@ def test_a_file_streams_with_its_sound_in_step(listening: Studio) -> None:
     duration_s = soundfile.info(VOICE).duration
     assert listening.run("() => studio.state.clip.frames") == pytest.approx(25 * duration_s, abs=1)
     assert listening.run("() => studio.state.clip.label") == "Welcome"
+
+
+SLOW_WIRE = """() => {
+    const Real = window.WebSocket;
+    window.wire = {real: Real, sent: 0, held: [], isHeld: true};
+    window.WebSocket = class extends Real {
+        send(data) {
+            if (this.url.includes('/speak') && data.byteLength) wire.sent += data.byteLength / 32000;
+            super.send(data);
+        }
+        set onmessage(listen) {
+            const isNews = event => this.url.includes('/speak') && 'frames' in JSON.parse(event.data);
+            super.onmessage = event =>
+                wire.isHeld && isNews(event) ? wire.held.push([listen, event]) : listen(event);
+        }
+    };
+}"""
+"""The page learns nothing of what the server heard until `LET_GO`; `wire.sent` counts seconds of sound."""
+LET_GO = "() => { wire.isHeld = false; wire.held.forEach(([listen, event]) => listen(event)); }"
+
+
+def test_a_file_waits_for_a_slow_machine_and_loses_nothing(listening: Studio, tmp_path: Path) -> None:
+    samples, rate = soundfile.read(VOICE, stop=6 * soundfile.info(VOICE).samplerate)
+    soundfile.write(tmp_path / "six.wav", samples, rate)
+    before, page = clip_key(listening), listening.page
+    listening.panel("speech")
+    if page.locator("#st-voice button[aria-label=Clear]").count():
+        page.locator("#st-voice button[aria-label=Clear]").click()
+    page.locator("#st-voice input[type=file]").set_input_files(str(tmp_path / "six.wav"))
+    expect(page.locator("#st-voice #duration")).to_have_text("0:06", timeout=30_000)
+    listening.run(SLOW_WIRE)
+    page.locator("[data-action=live-file]").click()
+    page.wait_for_function("() => wire.held.length > 0 && wire.sent > 4", timeout=START_MS)
+    page.wait_for_timeout(1500)
+    ahead_s = listening.run("() => wire.sent")
+    assert listening.run("() => studio.live.phase()") == "on" and 4 < ahead_s < 5.2
+    listening.run(LET_GO)
+    end_of_file = "key => studio.live.phase() === 'off' && studio.state.clip && studio.state.clip.key !== key"
+    page.wait_for_function(end_of_file, arg=before)
+    listening.run("() => { window.WebSocket = wire.real; }")
+    assert listening.run("() => wire.sent") == pytest.approx(6, abs=0.01)
+    assert listening.run("() => studio.state.clip.frames") == 150
 
 
 def test_one_owner_of_the_canvas(listening: Studio) -> None:

@@ -17,7 +17,9 @@ from pipelines.motion.emotion import EMOTION_NAMES
 from pipelines.motion.track import Track
 from pipelines.portrait.load import load_photo
 from pipelines.portrait.register import register
+from pipelines.portrait.topology import BROW_LEFT, BROW_RIGHT
 from pipelines.portrait.types import Portrait
+from pipelines.render.mesh.renderer import MeshRenderer
 from pipelines.speech.audio import SAMPLE_RATE, Audio, load_audio
 from pipelines.speech.choice import Delivery, choose_model
 from pipelines.speech.embedded import MODEL, EmbeddedGenerator, available
@@ -83,6 +85,28 @@ def test_mood_changes_the_face(audio: Audio, portrait: Portrait, track: Track) -
     surprised = speech_motion(audio, portrait=portrait, delivery=replace(DELIVERY, mood=mood, guidance=2.0))
     brow = (surprised.motion.exp - track.motion.exp)[50:, 2, 1].mean()
     assert brow < -3e-3, "surprise raises the brows"
+
+
+def test_a_mood_over_time_is_seen(audio: Audio, portrait: Portrait) -> None:
+    surprise, neutral = (tuple(float(name == each) for name in EMOTION_NAMES) for each in ("surprise", "neutral"))
+    still = replace(DELIVERY, guidance=2.0, head=0.0, blinks=False)
+    plain = speech_motion(audio, portrait=portrait, delivery=still)
+    changing = replace(still, mood=surprise, mood_middle=neutral, mood_end=neutral)
+    relaxing = speech_motion(audio, portrait=portrait, delivery=changing)
+    renderer = MeshRenderer()
+    handle = renderer.prepare(portrait, size=256)
+    points = portrait.landmarks_in_crop[[*BROW_RIGHT, *BROW_LEFT], :2] / 2
+    (left, top), (right, bottom) = points.min(0).astype(int) - 8, points.max(0).astype(int) + 8
+
+    def apart(frame: int) -> float:
+        """Mean difference of the brows, 0..255."""
+        first, second = (
+            renderer.render(handle, track.at(portrait, frame))[top:bottom, left:right] for track in (plain, relaxing)
+        )
+        return float(np.abs(first.astype(int) - second).mean())
+
+    early, late = (np.mean([apart(frame) for frame in frames]) for frames in (range(12, 30, 6), range(110, 128, 6)))
+    assert early > 2.0 and early > 2.0 * late
 
 
 def test_a_stream_gives_every_frame_and_its_lips_in_step(audio: Audio, portrait: Portrait, track: Track) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 import shutil
 import tempfile
@@ -18,7 +19,7 @@ from pipelines.motion.space import FPS
 from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
 from pipelines.project import Media
-from pipelines.speech.choice import Delivery, SpeechModel, choose_model
+from pipelines.speech.choice import Delivery, SpeechModel, choose_model_or_say
 from pipelines.speech.live import live_paces
 from pipelines.video import Progress, extract_sound
 from studio.clip import MAX_FRAMES
@@ -27,6 +28,8 @@ from studio.live_voice import LiveVoice
 from studio.session import Session
 from studio.speech_order import speech_choices
 from studio.wording import NO_PORTRAIT
+
+log = logging.getLogger(__name__)
 
 VOICES_FOLDER = ASSETS / "speech"
 MAX_LABEL = 40
@@ -51,12 +54,16 @@ class Recording:
 class SpeechDesk:
     """What the Speech panel offers, and how it is made."""
 
-    def __init__(self, *, recordings: tuple[Recording, ...] = (), model: SpeechModel | None = None) -> None:
+    def __init__(
+        self, *, recordings: tuple[Recording, ...] = (), model: SpeechModel | None = None, note: str = ""
+    ) -> None:
         """
         Args:
             recordings: the examples.
             model: None where speech cannot be turned into motion.
+            note: why it is not the model that was asked for; empty where it is.
         """
+        self._note = note
         self._recordings = {recording.key: recording for recording in recordings}
         self._model = model
         self._paces = {pace.key: pace for pace in (live_paces(model) if model else ())}
@@ -76,6 +83,7 @@ class SpeechDesk:
         return {
             **speech_choices(samples=self._model.samples),
             "model": self._model.name,
+            "note": self._note,
             "voices": [{"key": r.key, "label": r.label, "credit": r.credit} for r in self._recordings.values()],
             "speakers": [{"key": voice.key, "label": voice.label} for voice in available()],
             "letters": LONGEST_TEXT,
@@ -233,5 +241,8 @@ RECORDINGS: tuple[Recording, ...] = (
 
 
 def speech_desk() -> SpeechDesk:
-    """The desk with the best model that is here."""
-    return SpeechDesk(recordings=RECORDINGS, model=choose_model())
+    """The desk with the model that was asked for, or the one that ships: missing weights do not stop the studio."""
+    model, note = choose_model_or_say()
+    if note:
+        log.warning("%s", note)
+    return SpeechDesk(recordings=RECORDINGS, model=model, note=note)

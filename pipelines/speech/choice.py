@@ -173,13 +173,17 @@ def choose_model(name: str | None = None) -> SpeechModel | None:
     Raises:
         StudioError: no such name, or the files of the model that was asked for are missing. No weights are read.
     """
-    from pipelines.speech.features import phonemes
-
     name = name or os.environ.get(MODEL_VARIABLE) or None
     if name not in (None, *MODELS):
         raise StudioError(f"`{MODEL_VARIABLE}` should be one of {', '.join(MODELS)} but is {name[:40]!r}; change it.")
     if name == "full":
         return _full_size()
+    return _shipped(name)
+
+
+def _shipped(name: str | None) -> SpeechModel | None:
+    from pipelines.speech.features import phonemes
+
     if not phonemes.available():
         return None
     if name == "embedded" and not GENERATOR.is_file():
@@ -189,6 +193,14 @@ def choose_model(name: str | None = None) -> SpeechModel | None:
             "Motion diffusion transformer", samples=True, make=_by_generator, stream=_stream_by_generator
         )
     return SpeechModel("Lips by rule, no generator", samples=False, make=_by_rule, stream=stream_by_rule)
+
+
+def choose_model_or_say() -> tuple[SpeechModel | None, str]:
+    """The model that `choose_model` takes; where it cannot be had the one that ships, and a sentence why."""
+    try:
+        return choose_model(), ""
+    except StudioError as error:
+        return _shipped(None), str(error)
 
 
 def _full_size() -> SpeechModel:

@@ -81,6 +81,7 @@
     const scopes = offer().scopes.map(({ key, label, tip }) => chip("scope", key, label, tip)).join("");
     const section = make(`<section class="sec" data-section="delivery"><header><h3>Delivery</h3><small>${escape(offer().model)}</small>
       ${studio.button("reset", "Reset the options", { action: "reset-speech", small: true, text: "Reset" })}</header>
+      ${offer().note ? `<p class="hint" data-note>${escape(offer().note)}</p>` : ""}
       <div class="chips" role="group" aria-label="What moves">${scopes}</div><div class="list"></div>
       <label class="check" title="Blinks at human rates between the words"><input type="checkbox" data-flag="speech_blinks"><span>Blink now and then</span></label>
       <label class="check" title="Small motion of head and face where nobody speaks"><input type="checkbox" data-flag="speech_idle"><span>Keep moving a little in silence</span></label></section>`);

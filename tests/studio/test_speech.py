@@ -218,3 +218,17 @@ def test_the_panel_is_there_only_with_a_model(_warm: Services, desk: SpeechDesk)
     assert without["speech"] is None and "speech" not in [panel["key"] for panel in without["panels"]]
     with_model = page_data(_warm.choice, speech=desk.offer())
     assert "speech" in [panel["key"] for panel in with_model["panels"]]
+
+
+@pytest.mark.parametrize(("name", "words"), [("full", "checkpoints fetch speech"), ("best", "full, embedded, rule")])
+def test_a_model_that_is_not_here_leaves_the_one_that_ships(
+    name: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DITTO_SPEECH_MODEL", name)
+    monkeypatch.setenv("DITTO_CHECKPOINTS", str(tmp_path))
+    monkeypatch.delenv("DITTO_HUBERT", raising=False)
+    offer = speech_desk().offer()
+    assert offer and offer["model"] == "Motion diffusion transformer"
+    assert words in offer["note"]
+    monkeypatch.delenv("DITTO_SPEECH_MODEL")
+    assert speech_desk().offer()["note"] == ""  # type: ignore[index]

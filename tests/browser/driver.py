@@ -93,6 +93,24 @@ class Studio:
         width, height, text = self.run("() => probe.base64()")
         return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)[:, :, :3]
 
+    def ring(self, name: str) -> np.ndarray:
+        """(N, 2) an outline of the face map, in pixels of the canvas."""
+        script = """name => {
+            const path = document.querySelector(`.map [data-ring=${name}]`).getAttribute('d');
+            const side = document.querySelector('#st-stage canvas.picture').width;
+            return path.slice(1, -1).split('L').map(pair => pair.split(' ').map(part => part * side / 1000 - 0.5));
+        }"""
+        return np.array(self.run(script, name))
+
+    def inside(self, ring: str) -> np.ndarray:
+        """(N, 3) uint8 pixels of the canvas inside an outline of the face map."""
+        import cv2
+
+        pixels, corners = self.pixels(), self.ring(ring)
+        mask = np.zeros(pixels.shape[:2], np.uint8)
+        cv2.fillPoly(mask, [np.rint(corners).astype(np.int32)], 1)
+        return pixels[mask > 0]
+
     def source(self, view: str = "crop") -> np.ndarray:
         """(H, W, 3) uint8 of the source picture, fetched the way the page does."""
         import base64

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import soundfile
 from playwright.sync_api import Browser, Playwright
 
 from pipelines.assets import PORTRAITS
@@ -21,8 +22,9 @@ from pipelines.portrait.register import register
 from pipelines.project import Document
 from pipelines.project_render import Look, document_frames
 from pipelines.render import choose_renderer
-from pipelines.video import write_video
+from pipelines.video import extract_sound, write_video
 from tests.browser.driver import LAUNCH, Studio, difference, open_context, open_studio
+from tests.browser.test_compare import against
 
 pytestmark = pytest.mark.browser
 
@@ -106,11 +108,32 @@ def test_strength_and_regions_derive_again_from_what_was_read(page: Studio, tmp_
     assert difference(page.pixels()[MOUTH], plain[MOUTH]) > 1
 
 
+def test_absolute_takes_the_driver_s_own_pose(page: Studio, tmp_path: Path) -> None:
+    drive(page, write_track(tmp_path / "nod.npz", nodding()))
+    photo = page.source()
+    assert difference(at(page, 0), photo) < 0.6
+    option(page, relative=False)
+    assert difference(at(page, 0), photo) > 3
+
+
+def test_smoothing_takes_the_shaking_out(page: Studio, tmp_path: Path) -> None:
+    shaking = Motion.identity(FRAMES).with_(yaw_deg=np.tile(np.float32([0, 5]), FRAMES // 2))
+    drive(page, write_track(tmp_path / "shake.npz", Track(shaking, 25)))
+
+    def shakes() -> float:
+        return difference(at(page, 10), at(page, 11))
+
+    rough = shakes()
+    option(page, smooth="savgol")
+    assert rough > 2 and shakes() < 0.55 * rough
+
+
 def test_a_film_moves_the_face(page: Studio, tmp_path: Path) -> None:
     portrait = register(load_photo(PORTRAITS / "admiral.jpg"))
     document = Document(edit=Edit()).with_track(nodding(yaw_deg=12, frames=12))
     frames = document_frames(document, portrait, choose_renderer(), Look(size=384))
-    drive(page, write_video(frames, tmp_path / "turn.mp4", fps=25, total=12))
+    soundfile.write(tmp_path / "tone.wav", 0.3 * np.sin(0.15 * np.arange(8000)), 16_000)
+    drive(page, write_video(frames, tmp_path / "turn.mp4", fps=25, total=12, audio=tmp_path / "tone.wav"))
     assert page.run("() => studio.state.clip.frames") == 12
     curves = page.run("() => studio.drive.driver()")
     assert curves["faces"] == [] and curves["label"] == "turn"
@@ -118,6 +141,15 @@ def test_a_film_moves_the_face(page: Studio, tmp_path: Path) -> None:
     yaw = page.run("() => studio.state.clip.drawing.curves.yaw")
     assert 7 < yaw[-1] < 16 and abs(yaw[0]) < 1
     assert difference(at(page, 11), at(page, 0)) > 2
+    # the film's sound plays along, and is in the film that comes out
+    assert page.run("() => studio.state.clip.sound")
+    page.panel("export")
+    with page.page.expect_download(timeout=60_000) as download:
+        page.page.locator("[data-action=film]").click()
+    download.value.save_as(tmp_path / "out.mp4")
+    heard, rate = soundfile.read(extract_sound(tmp_path / "out.mp4", tmp_path / "heard.wav"))
+    loudest = np.abs(np.fft.rfft(heard)).argmax() * rate / len(heard)
+    assert loudest == pytest.approx(0.15 * 16_000 / (2 * np.pi), abs=12) and heard.std() > 0.1
 
 
 def _smaller(picture: np.ndarray) -> np.ndarray:
@@ -185,8 +217,17 @@ def test_the_face_follows_the_webcam_and_a_recording_becomes_the_clip(
         studio.page.wait_for_timeout(250)
         seen.append(studio.pixels())
     assert max(difference(picture, rest) for picture in seen) > 3
-    # an edit on top while the camera drives
+    # an edit on top while the camera drives: a mouth that was closed is open, and dark inside
+    closed = np.ptp(studio.ring("lips_inner")[:, 1])
     studio.set(jaw_open=0.9)
+    mouth = studio.inside("lips_inner")
+    assert np.ptp(studio.ring("lips_inner")[:, 1]) > closed + 12
+    assert mouth.mean() < 0.8 * studio.inside("oval").mean()
+    # compared with the source it is the photo on one side and the driven face on the other
+    studio.run("() => studio.comparison.choose('wipe')")
+    studio.page.wait_for_timeout(600)
+    assert difference(against(studio), studio.source()) < 0.6 and difference(studio.pixels(), rest) > 0.5
+    studio.run("() => studio.comparison.choose('')")
     studio.set(jaw_open=0)
     studio.page.locator("[data-action=record]").click()
     studio.page.wait_for_timeout(2500)

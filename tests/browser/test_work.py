@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 import pytest
 
@@ -52,37 +51,22 @@ def test_a_handle_moves_its_sliders_and_a_slider_its_handle(studio: Studio) -> N
     assert back is not None and back["y"] == pytest.approx(start["y"], abs=0.5)
 
 
-RING = """name => {
-    const path = document.querySelector(`.map [data-ring=${name}]`).getAttribute('d');
-    return path.slice(1, -1).split('L').map(pair => pair.split(' ').map(Number));
-}"""
-
-
-def _inside(studio: Studio, ring: str) -> np.ndarray:
-    """(N, 3) pixels of the canvas inside an outline of the face map."""
-    pixels = studio.pixels()
-    corners = np.array(studio.run(RING, ring)) * pixels.shape[0] / 1000 - 0.5
-    mask = np.zeros(pixels.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.rint(corners).astype(np.int32)], 1)
-    return pixels[mask > 0]
-
-
 def test_the_face_map_lies_on_the_face_that_is_drawn(studio: Studio) -> None:
-    lips = _inside(studio, "lips")
-    at_rest = studio.run(RING, "oval")
+    lips = studio.inside("lips")
+    at_rest = studio.ring("oval")
     studio.set(jaw_open=1)
     # the outline goes around the open mouth: teeth and a dark cavity
-    mouth = _inside(studio, "lips_inner")
+    mouth = studio.inside("lips_inner")
     assert len(mouth) > 600 and mouth.mean() < 0.8 * lips.mean()
     studio.set(jaw_open=0, yaw_deg=16)
-    eye = np.mean(studio.run(RING, "eye_left"), 0)
+    eye = studio.ring("eye_left").mean(0)
     knob = studio.page.locator('[data-point="16"] .hit').bounding_box()
     picture = studio.page.locator("canvas.picture").bounding_box()
     assert knob and picture
-    x = 1000 * (knob["x"] + knob["width"] / 2 - picture["x"]) / picture["width"]
-    assert x == pytest.approx(eye[0], abs=25)
+    x = 512 * (knob["x"] + knob["width"] / 2 - picture["x"]) / picture["width"]
+    assert x == pytest.approx(eye[0], abs=13)
     studio.set(yaw_deg=0)
-    assert np.allclose(studio.run(RING, "oval"), at_rest, atol=0.11)
+    assert np.allclose(studio.ring("oval"), at_rest, atol=0.06)
 
 
 def test_arrow_keys_on_slider_handle_pad_and_rail(studio: Studio) -> None:

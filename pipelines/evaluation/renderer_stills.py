@@ -138,7 +138,11 @@ def background_std(still: Still) -> tuple[float, float]:
 
 
 def blink_remains_pct(still: Still) -> float:
-    """Eye opening found at blink 100 %, % of the opening found at rest, the worse eye; NaN if no face is found."""
+    """Eye opening found at blink 100 %, % of the opening found at rest, the worse eye; NaN if no face is found.
+
+    The detector does not read 0 from eyes that are shut: in the deepest filmed blinks of d0, d3, d6 and d7 it finds
+    30, 25, 10 and 24 %.
+    """
     shut, rest = (find_landmarks(still.draw(values)) for values in ({"blink": 1.0}, {}))
     if shut is None or rest is None:
         return float("nan")

@@ -16,8 +16,8 @@ from pipelines.portrait.crop import resample
 from pipelines.portrait.eyes import eye_ratio
 from pipelines.portrait.landmarks import face_finder
 from pipelines.render import choose_renderer
-from pipelines.render.mesh import kernels
 from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER
+from pipelines.render.mesh.edge_kernels import cover_by_share
 
 from .mesh_case import RENDERER, edited, handle, largest_difference, portrait, render
 
@@ -185,13 +185,6 @@ def test_pictures_look_as_before(golden: str) -> None:
     assert np.percentile(difference, 99) < 12
 
 
-def test_warm_up_reports_its_progress() -> None:
-    seen: list[tuple[float, str]] = []
-    kernels.warm_up(lambda share, text: seen.append((share, text)))
-    assert seen[-1][0] == 1.0
-    assert all(text for _, text in seen)
-
-
 def test_the_renderer_says_why_it_was_chosen() -> None:
     assert choose_renderer().reason
 
@@ -220,7 +213,7 @@ def test_an_outline_passes_a_pixel_without_a_jump() -> None:
         front = x <= outline
         out = np.where(front[..., None], 200, 0).astype(np.uint8).repeat(3, 2)
         map_x, depth = np.where(front, x, x + 20).astype(np.float32), np.where(front, 0, 50).astype(np.float32)
-        kernels.soften_outlines(posed, edges, map_x, y, depth, (0, 8, 0, 8), 1.0, out)
+        cover_by_share(posed, edges, map_x, y, depth, (0, 8, 0, 8), 1.0, out)
         return out.astype(int)
 
     pictures = [drawn(3.5 + 0.01 * k) for k in range(101)]
@@ -234,5 +227,5 @@ def test_an_outline_at_rest_leaves_the_photo_alone() -> None:
     frame = case.image.copy()
     y, x = np.mgrid[0:256, 0:256].astype(np.float32)
     posed, flat = case.geometry.vertices.astype(np.float32), np.zeros((256, 256), np.float32)
-    kernels.soften_outlines(posed, case.geometry.edges, x, y, flat, (0, 256, 0, 256), 1e9, frame)
+    cover_by_share(posed, case.geometry.edges, x, y, flat, (0, 256, 0, 256), 1e9, frame)
     assert np.array_equal(frame, case.image)

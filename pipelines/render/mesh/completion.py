@@ -14,8 +14,9 @@ from pipelines.motion.atlas import load_atlas
 from pipelines.portrait.topology import N_MESH, OVAL
 from pipelines.render.mesh.anatomy import canonical_in_head
 from pipelines.render.mesh.geometry import SEGMENTS, TURNED_DEG, MeshGeometry, smoothstep
-from pipelines.render.mesh.kernels import blend_over, raster_flow, vertex_normals
+from pipelines.render.mesh.kernels import blend_over, raster_flow
 from pipelines.render.mesh.posed import PosedMesh
+from pipelines.render.mesh.vertex_kernels import vertex_normals
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

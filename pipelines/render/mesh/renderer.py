@@ -14,10 +14,9 @@ from pipelines.portrait.crop import resample
 from pipelines.portrait.topology import N_LANDMARKS
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
-from pipelines.render.mesh import kernels
+from pipelines.render.mesh import edge_kernels, kernels
 from pipelines.render.mesh.basis import MotionBasis
 from pipelines.render.mesh.completion import CheekCompletion
-from pipelines.render.mesh.edge_kernels import soften_outlines
 from pipelines.render.mesh.eyes import EyeLayer
 from pipelines.render.mesh.folds import SkinFolds
 from pipelines.render.mesh.geometry import (
@@ -142,7 +141,7 @@ class MeshRenderer:
             for layer in handle.features:
                 layer.draw(frame, posed, flow)
             # eyes, mouth and cheek are drawn after the warp died down at the border
-            kernels.hold_border(handle.image, frame, max(1, round(HOLD_SHARE * handle.geometry.size)))
+            edge_kernels.hold_border(handle.image, frame, max(1, round(HOLD_SHARE * handle.geometry.size)))
         return frame
 
     def alpha(self, handle: Any) -> Floats:
@@ -185,10 +184,10 @@ class MeshRenderer:
             handle.depth,
         )
         handle.folds.apply(posed, maps, both)
-        kernels.fade_border(*maps, both, max(1, round(BORDER_SHARE * geometry.size)))
+        edge_kernels.fade_border(*maps, both, max(1, round(BORDER_SHARE * geometry.size)))
         kernels.compose(handle.image, layers.foreground, layers.empty, layers.background, *maps, both, out)
         reach = OUTLINE_REACH * geometry.unit_px
-        kernels.soften_outlines(
+        edge_kernels.cover_by_share(
             posed.vertices, geometry.edges, handle.map_x, handle.map_y, handle.depth, both, reach, out
         )
         if handle.completion is not None:
@@ -206,7 +205,7 @@ class MeshRenderer:
         first_row, last_row, first_column, last_column = handle.drawn
         rect = (max(top, first_row), min(bottom, last_row), max(left, first_column), min(right, last_column))
         maps = (handle.map_x, handle.map_y, handle.depth)
-        soften_outlines(out, *maps, rect, OUTLINE_JUMP * geometry.unit_px, near, amount)
+        edge_kernels.soften_outlines(out, *maps, rect, OUTLINE_JUMP * geometry.unit_px, near, amount)
 
 
 def _union(a: Rect, b: Rect) -> Rect:

@@ -30,10 +30,10 @@ from pipelines.render.mesh.geometry import (
     smoothstep,
     turn_pivot_in_head,
 )
-from pipelines.render.mesh.kernels import project, unfold
 from pipelines.render.mesh.lashes import LashFollow
 from pipelines.render.mesh.lids import lids_of_gaze
 from pipelines.render.mesh.posed import PosedMesh
+from pipelines.render.mesh.vertex_kernels import project, unfold
 
 Doubles = NDArray[np.float64]
 

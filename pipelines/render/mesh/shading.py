@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipelines.portrait.topology import N_MESH
 from pipelines.render.mesh.geometry import MeshGeometry
-from pipelines.render.mesh.kernels import vertex_normals
+from pipelines.render.mesh.vertex_kernels import vertex_normals
 
 Doubles = NDArray[np.float64]
 Floats = NDArray[np.float32]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import stat
 import zipfile
 from collections.abc import Mapping
 from typing import IO, Any
@@ -60,7 +61,7 @@ def check_members(members: list[zipfile.ZipInfo], *, what: str, max_bytes: int, 
     """Judge the directory of an archive before anything is unpacked.
 
     Raises:
-        StudioError: too many or encrypted members, too many bytes, an unknown compression, or a name twice.
+        StudioError: too many or encrypted members, a link, too many bytes, an unknown compression, or a name twice.
     """
     if len(members) > max_members:
         raise StudioError(f"{what} should hold at most {max_members} parts but holds {len(members)}.")
@@ -71,6 +72,8 @@ def check_members(members: list[zipfile.ZipInfo], *, what: str, max_bytes: int, 
         raise StudioError(f"{what} should name each part once but names one twice; save it again.")
     if any(member.flag_bits & 1 or member.compress_type not in _COMPRESSION for member in members):
         raise StudioError(f"{what} should be a plain zip archive but is encrypted or packed in another way.")
+    if any(stat.S_ISLNK(member.external_attr >> 16) for member in members):
+        raise StudioError(f"{what} should hold its parts themselves but holds a link; save it again.")
 
 
 def _array_name(member: zipfile.ZipInfo, what: str) -> str:

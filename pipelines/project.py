@@ -33,7 +33,7 @@ MAX_BYTES = 512 << 20
 MAX_KEYS = 200_000
 """Most keys of all layers together."""
 MAX_NAME = 200
-_MAX_JSON = 32 << 20
+_MAX_JSON = 16 << 20
 _JSON, _TRACK = "document.json", "track.npz"
 _PARTS = frozenset({_JSON, _TRACK, *("photo" + s for s in PHOTO_SUFFIXES), *("sound" + s for s in SOUND_SUFFIXES)})
 _EXAMPLE = re.compile(r"[a-z0-9_-]{1,60}")
@@ -201,6 +201,8 @@ def _pack(document: Document) -> bytes:
 
 def _unpack(data: bytes) -> Document:
     parts = _parts_of(data) if data.startswith(b"PK") else {_JSON: data}
+    if len(parts[_JSON]) > _MAX_JSON:
+        raise StudioError(f"`{_JSON}` of the project file should be under {_MAX_JSON >> 20} MB but is not.")
     try:
         record: Any = json.loads(parts[_JSON])
     except (ValueError, RecursionError) as error:
@@ -229,10 +231,6 @@ def _parts_of(data: bytes) -> dict[str, bytes]:
             for member in members:
                 if member.filename not in _PARTS:
                     raise StudioError(f"{_WHAT} should hold only our own parts but holds '{member.filename[:60]}'.")
-                if member.filename == _JSON and member.file_size > _MAX_JSON:
-                    raise StudioError(
-                        f"`{_JSON}` of the project file should be under {_MAX_JSON >> 20} MB but is not."
-                    )
             parts = {}
             for member in members:
                 with archive.open(member) as file:

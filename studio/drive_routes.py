@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from pipelines.errors import StudioError
+from pipelines.retarget import VIDEO_SUFFIXES
 from studio.camera import MAX_PICTURE_BYTES, CameraDesk
 from studio.document import document_state
 from studio.drive import Driver, check_driver_name, derive_again, lay_under, start_drive
@@ -25,6 +26,8 @@ from studio.speech import label_of
 from studio.wording import NO_PORTRAIT
 
 MAX_DRIVER_BYTES = 256 << 20
+MAX_MOTION_BYTES = 64 << 20
+"""Of a motion file, which is read in one go; ten minutes as text are 30 MB."""
 MAX_OPTIONS_BYTES = 4 << 10
 MAX_FACES = 8
 
@@ -68,7 +71,7 @@ class DriveRoutes:
             raise StudioError(NO_PORTRAIT)
         path = session.folder / f"driver-{secrets.token_hex(6)}{suffix}"
         try:
-            await _save_body(request, path)
+            await _save_body(request, path, limit=MAX_DRIVER_BYTES if suffix in VIDEO_SUFFIXES else MAX_MOTION_BYTES)
             job = start_drive(
                 self._services.jobs, session, path, label=label_of(Path(name).stem), order=order, face_index=0
             )
@@ -143,14 +146,12 @@ class DriveRoutes:
         return Response(status_code=204)
 
 
-async def _save_body(request: Request, path: Path) -> None:
+async def _save_body(request: Request, path: Path, *, limit: int) -> None:
     """The body as a file, read no further than allowed."""
     size = 0
     with path.open("wb") as file:
         async for chunk in request.stream():
             size += len(chunk)
-            if size > MAX_DRIVER_BYTES:
-                raise Refused(
-                    f"`driver` should have at most {MAX_DRIVER_BYTES >> 20} MB but has more; cut it.", status=413
-                )
+            if size > limit:
+                raise Refused(f"`driver` should have at most {limit >> 20} MB but has more; cut it.", status=413)
             file.write(chunk)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import pickle
+import stat
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -157,6 +159,30 @@ def _lying_size() -> bytes:
     return bytes(data)
 
 
+def _link(name: str) -> bytes:
+    """An archive in which one part is a symbolic link out of it."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        file.writestr("document.json", record(portrait={"photo": "photo.png"}))
+        member = zipfile.ZipInfo(name)
+        member.external_attr = (stat.S_IFLNK | 0o777) << 16
+        file.writestr(member, "/etc/passwd")
+    return buffer.getvalue()
+
+
+def _giant_track() -> bytes:
+    """An array whose header asks for 4 TB."""
+    header, track = io.BytesIO(), io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)})
+    with zipfile.ZipFile(track, "w") as file:
+        file.writestr("exp.npy", header.getvalue())
+    return archive({"document.json": record(portrait={}), "track.npz": track.getvalue()})
+
+
+def layer_of(*keys: list) -> dict:
+    return {"name": "a", "channels": {"smile": list(keys)}}
+
+
 MALICIOUS = {
     "empty": b"",
     "text": b"hello",
@@ -167,6 +193,17 @@ MALICIOUS = {
     "a bomb": archive({"document.json": bytes(600 << 20)}),
     "a large document": archive({"document.json": bytes(40 << 20)}),
     "a lying directory": _lying_size(),
+    "ten million names": b"{" + b'"a":0,' * 10_000_000 + b'"b":0}',
+    "a link as photo": _link("photo.png"),
+    "a link as track": _link("track.npz"),
+    "a giant header": _giant_track(),
+    "an endless edit": project(edit={"format": "ditto-edit", "version": 1, "values": {"smile": math.inf}}),
+    "an opacity that is no number": project(layers=[{"opacity": math.nan}]),
+    "a key that is no number": project(layers=[layer_of([0, math.nan, "linear"])]),
+    "a key at no time": project(layers=[layer_of([math.nan, 0, "linear"])]),
+    "a key of one part": project(layers=[layer_of([0])]),
+    "a key in text": project(layers=[layer_of(["0", "0.5", "linear"])]),
+    "a playhead that is no number": project(playhead={"seconds": math.nan}),
     "a path upwards": archive({"document.json": record(), "../../evil.sh": b""}),
     "an absolute path": archive({"document.json": record(), "/etc/passwd": b""}),
     "a backslash path": archive({"document.json": record(), "..\\evil": b""}),

@@ -18,6 +18,8 @@ from pipelines.motion.space import Motion
 from pipelines.motion.track import FORMAT, VERSION, Track, read_file
 
 MAX_FILE_BYTES = 160 << 20
+_MAX_QUOTES = 1000
+"""Most quotation marks of a track as text; its names and its label need far fewer, however long it is."""
 FORMATS = {
     ".npz": "the studio's own track",
     ".json": "the same as text",
@@ -48,6 +50,8 @@ def read_json_track(data: bytes) -> Track:
     Raises:
         StudioError: another format or version, or frames that do not fit.
     """
+    if data.count(b'"') > _MAX_QUOTES:
+        raise StudioError("The track file should hold numbers under few names but holds many; choose a track file.")
     try:
         document: Any = json.loads(data)
     except (ValueError, RecursionError) as error:

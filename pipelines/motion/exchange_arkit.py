@@ -10,6 +10,7 @@ import csv
 import io
 import math
 import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -32,6 +33,8 @@ _OPTIONAL = frozenset({"tongueout", *(name.lower() for name in (*_HEAD, *_EYES))
 _TIME = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})[:;.](\d{1,3})(?:\.\d+)?")
 _RATES = (24.0, 25.0, 30.0, 50.0, 60.0)
 _WHAT = "The ARKit CSV"
+_MAX_LINE = 1 << 16
+"""Most letters of a row; a capture has about 600."""
 
 
 def write_arkit(track: Track, *, fps: float | None = None) -> bytes:
@@ -108,7 +111,7 @@ def _time_code(index: int, fps: float) -> str:
 
 def _read_rows(data: bytes) -> tuple[dict[str, int], list[list[str]]]:
     try:
-        lines = csv.reader(io.StringIO(data.decode("utf-8-sig")))
+        lines = csv.reader(_short_lines(data.decode("utf-8-sig")))
         names = [name.strip().lower() for name in next(lines, [])]
         rows = []
         for row in lines:
@@ -128,6 +131,13 @@ def _read_rows(data: bytes) -> tuple[dict[str, int], list[list[str]]]:
     if not rows:
         raise StudioError(f"{_WHAT} should have at least one row but has none; record it again.")
     return header, rows
+
+
+def _short_lines(text: str) -> Iterator[str]:
+    for line in io.StringIO(text):
+        if len(line) > _MAX_LINE:
+            raise StudioError(f"{_WHAT} should have rows of at most {_MAX_LINE} letters; export it again.")
+        yield line
 
 
 def _column(header: dict[str, int], rows: list[list[str]], name: str) -> Array:

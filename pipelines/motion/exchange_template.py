@@ -65,8 +65,7 @@ def _entry(frame: Any, name: str) -> Array:
     value = frame.get(name, frame.get("R_d") if name == "R" else None) if isinstance(frame, dict) else None
     shape = _SHAPES[name]
     size = int(np.prod(shape))
-    plain = isinstance(value, np.ndarray | np.generic | float | int) and np.asarray(value).dtype.kind in "fiu"
-    array = np.asarray(value, np.float64) if plain else np.zeros(0)
+    array = np.asarray(value, np.float64) if _is_plain(value, size) else np.zeros(0)
     if array.size != size or not (np.abs(array) < _LARGEST).all():
         raise StudioError(
             f"`{name}` of the template should be {size} finite numbers a frame but is not; export it again."
@@ -74,11 +73,20 @@ def _entry(frame: Any, name: str) -> Array:
     return array.reshape(shape)
 
 
+def _is_plain(value: Any, size: int) -> bool:
+    """Whether it is so many numbers, found out without making anything of it."""
+    if not isinstance(value, np.ndarray | np.generic | float | int):
+        return False
+    numbers = np.asarray(value)
+    return numbers.size == size and numbers.dtype.kind in "fiu"
+
+
 def _rate(value: Any) -> float:
-    number = np.asarray(value)
-    if number.size != 1 or number.dtype.kind not in "fiu" or not 1 <= float(number.reshape(())) <= MAX_FPS:
-        raise StudioError(f"`output_fps` of the template should be from 1 to {MAX_FPS:g} but is {str(value)[:30]}.")
-    return float(number.reshape(()))
+    rate = float(np.asarray(value).reshape(())) if _is_plain(value, 1) else None
+    if rate is None or not 1 <= rate <= MAX_FPS:
+        found = f"{rate:g}" if rate is not None else type(value).__name__
+        raise StudioError(f"`output_fps` of the template should be from 1 to {MAX_FPS:g} but is {found}.")
+    return rate
 
 
 def write_template(track: Track, *, fps: float | None = None) -> bytes:

@@ -207,6 +207,76 @@ def template(**changed: object) -> bytes:
     return pickle.dumps({"motion": [frame | changed], "output_fps": 25})
 
 
+def opcodes(head: bytes, *, item: str = "exp") -> bytes:
+    """A template in which one field, or the rate, is made by a few opcodes of a pickle."""
+    mark = b"HERE"
+    whole = pickle.loads(template(exp=mark)) if item == "exp" else {**pickle.loads(template()), item: mark}
+    # protocol 3 has no frames, whose length would have to be right
+    return pickle.dumps(whole, 3).replace(b"C\x04HERE", head)
+
+
+def _global(module: str, name: str) -> bytes:
+    return f"c{module}\n{name}\n".encode()
+
+
+ARRAY = _global("numpy", "ndarray")
+DTYPE = _global("numpy", "dtype") + b"X\x02\x00\x00\x00"
+DOUBLE = b"]q\x64" + b"0](h\x64h\x64eq\x64" * 60
+"""A list of two times the same list, 60 deep: 2**60 entries for whoever looks at all."""
+KNOT = b"K\x01q\x64" + b"h\x64\x86q\x64" * 60
+"""The same of tuples, whose hash looks at all."""
+ENDLESS = {
+    "an array of 2 GB": opcodes(
+        _global("numpy.core.multiarray", "_reconstruct") + b"(" + ARRAY + b"J\x00\x00\x00\x7f\x85C\x01ftR"
+    ),
+    "an array of no content": opcodes(ARRAY + b"J\x00\x00\x00\x7f\x85\x85R"),
+    "bytes of 2 GB": opcodes(_global("builtins", "bytearray") + b"J\x00\x00\x00\x7f\x85R"),
+    "one part used 400 times": opcodes(
+        b"X\x00\x00\x10\x00"
+        + b"x" * (1 << 20)
+        + b"q\x640]("
+        + (_global("_codecs", "encode") + b"h\x64X\x06\x00\x00\x00latin1\x86R") * 400
+        + b"e"
+    ),
+    "a memo of 32 GB": opcodes(b"]r\xff\xff\xff\x7f"),
+    "lists of lists": opcodes(DOUBLE),
+    "lists of lists as rate": opcodes(DOUBLE, item="output_fps"),
+    "a key of knots": opcodes(b"}" + KNOT + b"K\x01s"),
+    "a set of knots": opcodes(b"\x8f(" + KNOT + b"\x90"),
+    "pointers as numbers": opcodes(DTYPE + b"V8\x85R(K\x03X\x01\x00\x00\x00|NNNK\x08K\x01K\x3ftb"),
+    "numpy's own type changed": opcodes(
+        DTYPE + b"f8\x89\x89\x87R(K\x03X\x01\x00\x00\x00>NNNJ\xff\xff\xff\xffK\x00K\x00tb"
+    ),
+    "a number without end": opcodes(b"\x8b\x00\x00\x10\x00" + b"\x7f" * (1 << 20)),
+    "a number without end as rate": opcodes(b"\x8b\x00\x00\x10\x00" + b"\x7f" * (1 << 20), item="output_fps"),
+}
+
+
+def test_templates_that_ask_for_all_memory_or_time_cost_nothing() -> None:
+    """In a process that may use one gigabyte more and ten seconds: what is not refused at once kills it."""
+    code = """if True:
+        import pickle, resource, sys, time
+        import numpy as np
+        from pipelines.errors import StudioError
+        from pipelines.motion.exchange_template import read_template
+        cases = pickle.load(sys.stdin.buffer)
+        used = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+        resource.setrlimit(resource.RLIMIT_CPU, (int(used) + 10, int(used) + 10))
+        resource.setrlimit(resource.RLIMIT_DATA, (3 << 30, 3 << 30))
+        for name, data in cases.items():
+            try:
+                read_template(data)
+                sys.exit(name + " was taken")
+            except StudioError as error:
+                assert "MemoryError" not in str(error) and len(str(error)) < 300, (name, str(error))
+        assert np.dtype("f8").isnative and np.ones(1, "f8")[0] == 1
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", code], input=pickle.dumps(ENDLESS), capture_output=True, timeout=120
+    )
+    assert result.returncode == 0, result.stderr.decode()[-500:]
+
+
 BAD_TEMPLATES = {
     "a bomb": pickle.dumps(_Bomb()),
     "a bomb in a frame": template(exp=_Bomb()),
@@ -251,6 +321,7 @@ BAD_TABLES = {
     "not a number": HEADER + "\n" + ",".join(["nan"] * 52),
     "endless": HEADER + "\n" + ",".join(["1e99"] * 52),
     "a short row": HEADER + "\n0.1,0.2\n",
+    "ten million columns": "aa," * 10_000_000,
 }
 
 
@@ -291,6 +362,7 @@ def test_bad_numbers_in_json_tracks_are_refused(field: str) -> None:
     document["motion"]["yaw_deg"] = "HERE"
     with pytest.raises(StudioError):
         read_json_track(json.dumps(document).replace('"HERE"', field).encode())
-    for bad in (b"", b"[", b"\xff"):
+    names = b"{" + b'"a":0,' * 10_000_000 + b'"b":0}'
+    for bad in (b"", b"[", b"\xff", names):
         with pytest.raises(StudioError):
             read_json_track(bad)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipelines.evaluation.renderer_stills import Still, robustness
 from pipelines.motion.atlas import load_atlas
 from pipelines.motion.controls import CONTROLS, SLOTS, Control
 from pipelines.motion.edit import Edit, apply_edit
@@ -18,7 +19,7 @@ from pipelines.render.mesh.basis import local_fields, motion_basis
 from pipelines.render.mesh.geometry import face_triangles
 from pipelines.render.mesh.lids import lids_of_gaze
 
-from .mesh_case import edited, handle, portrait
+from .mesh_case import RENDERER, edited, handle, portrait
 
 DIMS = [c for c in CONTROLS if c.kind == "dim"]
 EXPRESSION = [c for c in CONTROLS if c.kind in ("semantic", "dim", "gaze")]
@@ -117,6 +118,14 @@ def test_no_edit_folds_the_skin_or_crosses_the_lips(name: str, values: dict[str,
     rest = head[LIPS_LOWER, 1] - head[LIPS_UPPER, 1]
     gap = rest + moved[LIPS_LOWER, 1] - moved[LIPS_UPPER, 1]
     assert (gap >= np.minimum(rest, 0) - 1e-6).all()
+
+
+@pytest.mark.parametrize(("name", "edits"), [("mona_lisa", 44), ("la_velata", 28)])
+def test_random_edits_of_a_turned_face_neither_fold_nor_cross_in_the_picture(name: str, edits: int) -> None:
+    found = robustness(Still(portrait(name), RENDERER), edits=edits)
+    counts = (found.not_finite, found.folded, found.lashes_folded, found.lips_crossed, found.lids_crossed)
+    assert counts == (0, 0, 0, 0, 0)
+    assert found.deepest_overlap_px < 0.15
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))

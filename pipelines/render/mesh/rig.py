@@ -56,6 +56,7 @@ WATCHED_FACING = 0.03
 """Cosine of the angle to the camera from which a triangle is kept from folding."""
 WATCHED_HEIGHT = 0.02
 """Height in head units (3 px in a 512 crop) from which it is."""
+LIP_ROUNDS = 2
 LIP_REACH = 0.045
 """Height in head units over which a lip follows its inner edge when the two lips meet."""
 MAX_GAZE_DEG = 40.0
@@ -79,12 +80,11 @@ class FaceRig:
         head = geometry.vertices_in_head[:N_LANDMARKS]
         self._lids = tuple(_LidRows(head, geometry, side=side) for side in range(2))
         self._lashes = LashFollow(geometry)
-        self._lips = _LipStop(head)
+        self._view = _View(head, geometry.frame.rotation)
+        self._lips = _LipStop(head, self._view)
         skin, _ = face_triangles()
         self._skin, self._watched = skin, _facing(geometry, skin)
         self._neighbours, self._starts = _adjacency(skin)
-        self._rest_turned = head @ geometry.frame.rotation.T
-        self._turned = np.empty((N_LANDMARKS, 3))
         self._scratch = np.empty((N_LANDMARKS, 3))
         self._posed = np.empty((len(geometry.vertices), 3), np.float32)
         self._rigid = np.empty((N_LANDMARKS, 3), np.float32)
@@ -185,12 +185,12 @@ class FaceRig:
 
         The two may disagree; then the whole displacement shrinks until they do not.
         """
-        rotation = self._geometry.frame.rotation
+        view = self._view
         for attempt in range(UNFOLD_ATTEMPTS):
-            np.matmul(moved, rotation.T, out=self._turned)
+            seen = view.seen(moved)
             used = unfold(
-                self._rest_turned,
-                self._turned,
+                view.rest,
+                seen,
                 self._skin,
                 self._watched,
                 self._neighbours,
@@ -202,7 +202,7 @@ class FaceRig:
             )
             if not used:
                 return
-            np.matmul(self._turned, rotation, out=moved)
+            moved[:] = view.unseen(seen)
             if attempt:
                 moved *= SHRINK
             self._lips.apply(moved)
@@ -302,12 +302,46 @@ class _LidRows:
         displacement[self._lower] -= (1.0 - UPPER_LID_SHARE) * miss
 
 
-class _LipStop:
-    """Lips meet but never cross: a gap below the smaller of rest and zero pushes both back."""
+class _View:
+    """What the camera of the photo sees of displacements: a turned head shows depth, a near one is larger."""
 
-    def __init__(self, head: Doubles) -> None:
+    def __init__(self, head: Doubles, rotation: Doubles) -> None:
+        self._rotation = rotation
+        self.rest = (head - turn_pivot_in_head()) @ rotation.T
+        """(478, 3) landmarks about the pivot along the axes of the picture, head units."""
+        self.down = rotation[:2, 1]
+        """(2,) how a head unit down the face lies in the picture."""
+        self._distance = CAMERA_DISTANCE_IN_HEAD + self.rest[:, 2]
+
+    def seen(self, displacement: Doubles) -> Doubles:
+        """(478, 3) displacement in the picture, head units, and in depth; of (478, 3) in the head frame."""
+        out = displacement @ self._rotation.T
+        nearer = self._distance / (self._distance + out[:, 2])
+        out[:, :2] = (self.rest[:, :2] + out[:, :2]) * nearer[:, None] - self.rest[:, :2]
+        return out
+
+    def unseen(self, seen: Doubles) -> Doubles:
+        """Inverse of `seen`."""
+        out = seen.copy()
+        farther = (self._distance + seen[:, 2]) / self._distance
+        out[:, :2] = (self.rest[:, :2] + seen[:, :2]) * farther[:, None] - self.rest[:, :2]
+        return out @ self._rotation
+
+
+class _LipStop:
+    """Lips meet but never cross, neither on the face nor in the picture of it.
+
+    A gap below the smaller of rest and zero pushes both back.
+    """
+
+    def __init__(self, head: Doubles, view: _View) -> None:
+        self._view = view
         self._gap = head[LIPS_LOWER, 1] - head[LIPS_UPPER, 1]
         self._least = np.minimum(self._gap, 0.0)
+        down = view.down
+        self._down = down / (down @ down)
+        self._seen_gap = (view.rest[LIPS_LOWER, :2] - view.rest[LIPS_UPPER, :2]) @ self._down
+        self._least_seen = np.minimum(self._seen_gap, 0.0)
         self._upper = self._followers(head, LIPS_UPPER, sign=-1.0)
         self._lower = self._followers(head, LIPS_LOWER, sign=1.0)
 
@@ -327,9 +361,14 @@ class _LipStop:
         return weights
 
     def apply(self, displacement: Doubles) -> None:
-        gap = self._gap + displacement[LIPS_LOWER, 1] - displacement[LIPS_UPPER, 1]
-        lack = np.maximum(self._least - gap, 0.0)
-        if lack.any():
+        # the push itself changes the view a little: what is left after the second round is below a hundredth
+        for _ in range(LIP_ROUNDS):
+            gap = self._gap + displacement[LIPS_LOWER, 1] - displacement[LIPS_UPPER, 1]
+            seen = self._view.seen(displacement)
+            seen_gap = self._seen_gap + (seen[LIPS_LOWER, :2] - seen[LIPS_UPPER, :2]) @ self._down
+            lack = np.maximum(np.maximum(self._least - gap, self._least_seen - seen_gap), 0.0)
+            if not lack.any():
+                return
             displacement[:, 1] += self._lower @ (0.5 * lack) - self._upper @ (0.5 * lack)
 
 

@@ -6,6 +6,7 @@ Axes are image axes: x right, y down, z away from the camera. "Right" is the sub
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
@@ -89,6 +90,11 @@ class Motion:
     def identity(cls, length: int = 1) -> Motion:
         """Rest: no expression, no rotation, no translation, scale 1."""
         return cls.of(pitch_deg=np.zeros(length, np.float32))
+
+    @classmethod
+    def joined(cls, parts: Sequence[Motion]) -> Motion:
+        """Motions one after the other; there must be one."""
+        return cls(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
     def __len__(self) -> int:
         return len(self.scale)

@@ -158,6 +158,8 @@ class SpeechModel:
     """(audio, portrait=, delivery=, label=, progress=) -> the track."""
     stream: Callable[..., MotionStream]
     """(portrait=, delivery=) -> the same while the sound arrives."""
+    whole: Callable[..., MotionStream]
+    """(portrait=, delivery=, n_frames=) -> the motion of `make` piece by piece, for voices of any length."""
     file_steps: int = Delivery.steps
     """Denoising steps for a whole file when nobody says how many."""
     look_ahead_s: float | None = None
@@ -190,9 +192,15 @@ def _shipped(name: str | None) -> SpeechModel | None:
         raise StudioError(f"The speech model that ships is missing; restore it from the repository: {GENERATOR}")
     if name != "rule" and GENERATOR.is_file():
         return SpeechModel(
-            "Motion diffusion transformer", samples=True, make=_by_generator, stream=_stream_by_generator
+            "Motion diffusion transformer",
+            samples=True,
+            make=_by_generator,
+            stream=_stream_by_generator,
+            whole=_whole_by_generator,
         )
-    return SpeechModel("Lips by rule, no generator", samples=False, make=_by_rule, stream=stream_by_rule)
+    return SpeechModel(
+        "Lips by rule, no generator", samples=False, make=_by_rule, stream=stream_by_rule, whole=_whole_by_rule
+    )
 
 
 def choose_model_or_say() -> tuple[SpeechModel | None, str]:
@@ -212,6 +220,7 @@ def _full_size() -> SpeechModel:
         samples=True,
         make=_by_full_size,
         stream=_stream_by_full_size,
+        whole=_whole_by_full_size,
         file_steps=FULL_SIZE_STEPS,
         look_ahead_s=FULL_SIZE_LOOK_AHEAD_S,
     )
@@ -229,6 +238,12 @@ def _stream_by_full_size(*, portrait: Portrait, delivery: Delivery) -> MotionStr
     return FullSizeStream(portrait=portrait, delivery=delivery)
 
 
+def _whole_by_full_size(**wanted: Any) -> MotionStream:
+    from pipelines.speech.full_size import FILES, FullSizeStream
+
+    return FullSizeStream(way=FILES, **wanted)
+
+
 def _by_generator(audio: Audio, **wanted: Any) -> Track:
     from pipelines.speech.embedded_motion import speech_motion
 
@@ -239,6 +254,12 @@ def _stream_by_generator(*, portrait: Portrait, delivery: Delivery) -> MotionStr
     from pipelines.speech.embedded_motion import SpeechStream
 
     return SpeechStream(portrait=portrait, delivery=delivery)
+
+
+def _whole_by_generator(**wanted: Any) -> MotionStream:
+    from pipelines.speech.embedded_motion import SpeechStream
+
+    return SpeechStream.whole(**wanted)
 
 
 def _by_rule(audio: Audio, *, portrait: Portrait, delivery: Delivery, label: str, progress: Progress) -> Track:
@@ -253,6 +274,13 @@ def stream_by_rule(*, portrait: Portrait, delivery: Delivery) -> MotionStream:
     from pipelines.speech.rule import RuleStream
 
     return RuleStream(rule_options(delivery), reach=delivery.reach)
+
+
+def _whole_by_rule(*, portrait: Portrait, delivery: Delivery, n_frames: int) -> MotionStream:
+    from pipelines.speech.features.phonetic import WHOLE
+    from pipelines.speech.rule import RuleStream
+
+    return RuleStream(rule_options(delivery), windowing=WHOLE, reach=delivery.reach)
 
 
 def rule_options(delivery: Delivery) -> RuleOptions:

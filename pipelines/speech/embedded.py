@@ -85,27 +85,22 @@ class EmbeddedGenerator:
         write_atomic(path.with_suffix(".safetensors"), save(weights))
         write_atomic(path.with_suffix(".json"), json.dumps(about).encode())
 
-    def frames(self, conditions: Conditions, options: SamplerOptions, *, progress: Progress | None = None) -> Floats:
-        """(T, 265) motion relative to rest of T frames of conditions; one seed repeats.
-
-        Args:
-            progress: gets a fraction and a text; what it raises ends the work.
-        """
+    def frames(self, conditions: Conditions, options: SamplerOptions) -> Floats:
+        """(T, 265) motion relative to rest of T frames of conditions; one seed repeats."""
         cut = self.cut(SegmentOptions())
         sampler = DdimSampler(self.transformer, options)
-        count = max(1, -(-len(conditions.audio) // cut.valid))
-
-        def generate(index: int, reference: Floats, cond: Floats) -> Floats:
-            if progress is not None:
-                progress(min(index / count, 1.0), "moving the face")
-            return sampler.segment(index, reference, cond)
-
-        values = run_segments(cut, generate, conditions.packed(), source_frame=self.scale.rest())
+        values = run_segments(cut, sampler.segment, conditions.packed(), source_frame=self.scale.rest())
         return self.scale.decode(values, conditions.audio)
 
-    def stream(self, face: FaceConditions, options: SamplerOptions) -> FrameStream:
-        """The same while the features arrive."""
-        return FrameStream(self, face, options)
+    def stream(
+        self, face: FaceConditions, options: SamplerOptions, *, segments: SegmentOptions = STREAMED
+    ) -> FrameStream:
+        """The same while the features arrive.
+
+        Args:
+            segments: those of whole files give the frames of `frames`, later.
+        """
+        return FrameStream(self, face, options, self.cut(segments))
 
     def cut(self, options: SegmentOptions) -> SegmentOptions:
         """The same options for this model's segment length."""
@@ -115,10 +110,11 @@ class EmbeddedGenerator:
 class FrameStream:
     """Finished frames while features arrive; memory stays flat, and how the features are cut changes nothing."""
 
-    def __init__(self, generator: EmbeddedGenerator, face: FaceConditions, options: SamplerOptions) -> None:
+    def __init__(
+        self, generator: EmbeddedGenerator, face: FaceConditions, options: SamplerOptions, cut: SegmentOptions
+    ) -> None:
         self._scale, self._face = generator.scale, face
         self._width = generator.transformer.config.cond_width - FACE_WIDTH
-        cut = generator.cut(STREAMED)
         self.look_ahead = cut.look_ahead
         """Frames of features that must be there before the first frame leaves."""
         sampler = DdimSampler(generator.transformer, options)

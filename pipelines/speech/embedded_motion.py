@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from pipelines.speech.conditions import FaceConditions, face_conditions
 from pipelines.speech.diffusion import SamplerOptions
 from pipelines.speech.embedded import EmbeddedGenerator, Progress, shipped_generator
 from pipelines.speech.features.phonetic import CURVE_COLUMNS, LIVE, WHOLE, PhoneticStream, Windowing
+from pipelines.speech.segments import STREAMED, SegmentOptions
 from pipelines.speech.visemes import CURVES
 
 if TYPE_CHECKING:
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 
-HEARD = 0.6
-"""Share of the work after which all features are there."""
 OPEN_EYES = 0.35
 """The model's own lids close at most by this share of a blink."""
 _BLOCK_S = 15.0
@@ -51,14 +50,14 @@ def speech_motion(
         progress: gets a fraction and a text; what it raises ends the work.
         generator: the shipped one if left out.
     """
-    told = progress or (lambda done, text: None)
-    model = generator or shipped_generator()
-    features = _features(audio, lambda done, text: told(HEARD * done, text))
-    conditions = conditions_of(portrait, delivery, n_frames=len(features)).at(features)
-    frames = model.frames(
-        conditions, sampling_of(delivery), progress=lambda done, text: told(HEARD + (1 - HEARD) * done, text)
-    )
-    motion = _Deliverer(delivery, model.head_gain).take(frames, features)
+    stream = SpeechStream.whole(portrait=portrait, delivery=delivery, n_frames=audio.n_frames, generator=generator)
+    block = round(_BLOCK_S * SAMPLE_RATE)
+    parts = []
+    for start in range(0, len(audio.samples), block):
+        if progress is not None:
+            progress(start / len(audio.samples), "moving the face")
+        parts.append(stream.push(audio.samples[start : start + block]))
+    motion = Motion.joined([*parts, stream.finish()])
     return Track(motion, float(FPS), label=label, reference=Motion.identity())
 
 
@@ -71,13 +70,26 @@ class SpeechStream:
         portrait: Portrait,
         delivery: Delivery,
         windowing: Windowing = LIVE,
+        segments: SegmentOptions = STREAMED,
+        n_frames: int | None = None,
         generator: EmbeddedGenerator | None = None,
     ) -> None:
+        """
+        Args:
+            n_frames: length of the whole motion where it is known, for a mood that changes over it.
+            generator: the shipped one if left out.
+        """
         model = generator or shipped_generator()
         self._features = PhoneticStream(windowing)
-        self._frames = model.stream(conditions_of(portrait, delivery), sampling_of(delivery))
+        face = conditions_of(portrait, delivery, n_frames=n_frames)
+        self._frames = model.stream(face, sampling_of(delivery), segments=segments)
         self._deliverer = _Deliverer(delivery, model.head_gain)
         self.look_ahead_s = windowing.look_ahead_s + self._frames.look_ahead / FPS
+
+    @classmethod
+    def whole(cls, **wanted: Any) -> SpeechStream:
+        """For a voice that is there as a whole: the recogniser hears more at a time, segments overlap less."""
+        return cls(windowing=WHOLE, segments=SegmentOptions(), **wanted)
 
     def push(self, samples: Floats) -> Motion:
         """Departure from the photo of the frames that are settled by now, perhaps none, for (n,) more samples."""
@@ -122,15 +134,6 @@ class _Deliverer:
                 t=self._head.mean() * spoken[:, None] * motion.t,
             )
         )
-
-
-def _features(audio: Audio, progress: Progress) -> Floats:
-    stream, block = PhoneticStream(WHOLE), round(_BLOCK_S * SAMPLE_RATE)
-    parts = []
-    for start in range(0, len(audio.samples), block):
-        progress(start / len(audio.samples), "listening")
-        parts.append(stream.push(audio.samples[start : start + block]))
-    return np.concatenate([*parts, stream.finish()])
 
 
 def conditions_of(portrait: Portrait, delivery: Delivery, *, n_frames: int | None = None) -> FaceConditions:

@@ -8,7 +8,7 @@ the eyes follow the blink table, never the network.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -203,8 +203,7 @@ def full_size_motion(
         if progress is not None:
             progress(start / len(samples), "moving the face")
         parts.append(stream.push(samples[start : start + block]))
-    parts.append(stream.finish())
-    motion = Motion(**{f.name: np.concatenate([getattr(part, f.name) for part in parts]) for f in fields(Motion)})
+    motion = Motion.joined([*parts, stream.finish()])
     return Track(motion, float(FPS), label=label, reference=Motion.identity())
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from pipelines.errors import StudioError
 from pipelines.motion.edit import Edit
 from pipelines.motion.pack import mix_relative
 from pipelines.motion.space import FPS, Motion
-from pipelines.motion.track import Track
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer
 from pipelines.render.sequence import render_sequence
@@ -25,11 +24,6 @@ from pipelines.video import Frame, Progress, write_video
 
 MOTION, RENDER, ENCODE = "speech to motion", "render", "encode"
 STAGES = (MOTION, RENDER, ENCODE)
-MOTION_SHARE = 0.3
-"""Share of the progress that making the motion takes when it comes before the pictures."""
-
-MakeTrack = Callable[[Progress], Track]
-"""Makes the whole motion, telling how far it is."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ class SpeakReport:
     frames: int
     seconds: dict[str, float]
     first_frame_s: float
-    """Of a whole file: from the start until the first picture is drawn. Of a stream: from the moment the last sample
+    """Of a whole file: from the start until frame 0 is with the encoder. Of a stream: from the moment the last sample
     that frame 0 needs is there until frame 0 is with the encoder; what was done before that sample is not in it,
     because a voice that is spoken leaves time for it."""
     look_ahead_s: float | None = None
@@ -74,44 +68,7 @@ class SpeakReport:
         return sum(map(self.real_time_factor, self.seconds))
 
 
-def speak_track(
-    portrait: Portrait,
-    make_track: MakeTrack,
-    output: Path,
-    *,
-    sound: Path,
-    film: FilmOptions,
-    renderer: Renderer,
-    progress: Progress | None = None,
-) -> SpeakReport:
-    """Make the motion of the whole voice first, then write the film.
-
-    Args:
-        sound: the file whose sound goes into the film.
-
-    Raises:
-        StudioError: the voice, the output or the edit cannot be used.
-    """
-    tell = progress or _silent
-    watch = Stopwatch()
-    begun = time.perf_counter()
-    with watch.stage(MOTION):
-        track = make_track(lambda done, text: tell(MOTION_SHARE * done, text))
-    bases = watch.each(MOTION, (track.at(portrait, index) for index in range(len(track))))
-    counted = _Counted(_pictures(portrait, bases, film, renderer, watch), begun)
-    with watch.stage(ENCODE):
-        write_video(
-            counted,
-            output,
-            fps=track.fps,
-            audio=sound,
-            total=len(track),
-            progress=lambda done, text: tell(MOTION_SHARE + (1 - MOTION_SHARE) * done, text),
-        )
-    return SpeakReport(counted.count, watch.seconds, counted.first_s)
-
-
-def speak_stream(
+def speak_film(
     portrait: Portrait,
     bases: Iterable[Motion],
     output: Path,
@@ -120,7 +77,7 @@ def speak_stream(
     film: FilmOptions,
     renderer: Renderer,
     clock: FirstFrame | None = None,
-    look_ahead_s: float = 0.0,
+    look_ahead_s: float | None = None,
     total: int | None = None,
     progress: Progress | None = None,
 ) -> SpeakReport:
@@ -128,17 +85,18 @@ def speak_stream(
 
     Args:
         bases: one base frame at a time, made from the voice as it is read (`stream_bases`).
+        sound: the file whose sound goes into the film.
         clock: the one `stream_bases` had; without it the delay counts from the start.
         look_ahead_s: for the report.
         total: how many frames there will be, where that is known, for `progress`.
 
     Raises:
-        StudioError: as `speak_track`.
+        StudioError: the voice, the output or the edit cannot be used.
     """
     watch, clock = Stopwatch(), clock or FirstFrame()
     pictures = _pictures(portrait, watch.each(MOTION, bases), film, renderer, watch)
     clock.heard()
-    counted = _Counted(clock.encoding(pictures), 0.0)
+    counted = _Counted(clock.encoding(pictures))
     with watch.stage(ENCODE):
         write_video(counted, output, fps=FPS, audio=sound, total=total, progress=progress or _silent)
     return SpeakReport(counted.count, watch.seconds, clock.delay_s, look_ahead_s)
@@ -178,7 +136,7 @@ def stream_bases(
     *,
     clock: FirstFrame | None = None,
 ) -> Iterator[Motion]:
-    """Base frames one by one for `speak_stream`, from blocks of sound at 16 kHz.
+    """Base frames one by one for `speak_film`, from blocks of sound at 16 kHz.
 
     Args:
         clock: told when sound arrives and when frame 0 is settled.
@@ -209,18 +167,14 @@ def _pictures(
 
 
 class _Counted:
-    """The same pictures; keeps how many there were and when the first one came."""
+    """The same pictures; keeps how many there were."""
 
-    def __init__(self, frames: Iterator[Frame], begun: float) -> None:
+    def __init__(self, frames: Iterator[Frame]) -> None:
         self._frames = frames
-        self._begun = begun
         self.count = 0
-        self.first_s = 0.0
 
     def __iter__(self) -> Iterator[Frame]:
         for frame in self._frames:
-            if not self.count:
-                self.first_s = time.perf_counter() - self._begun
             self.count += 1
             yield frame
 

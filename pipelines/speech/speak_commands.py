@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import functools
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -59,7 +58,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--stream",
         action="store_true",
-        help="write the film while the voice is read, in flat memory at any length",
+        help="hear no farther ahead than a live voice can, and tell the delay of the first frame",
     )
     parser.add_argument("--area", choices=get_args(Area), default="crop", help="what to draw (default: crop)")
     parser.add_argument("--size", type=int, metavar="PX", help="side of the drawn face (default: 512)")
@@ -120,8 +119,8 @@ def _run(options: argparse.Namespace) -> None:
     from pipelines.portrait.load import load_photo
     from pipelines.portrait.register import register
     from pipelines.render import choose_renderer
-    from pipelines.speech.audio import SAMPLE_RATE, load_audio, stream_audio
-    from pipelines.speech.speak import FilmOptions, FirstFrame, speak_stream, speak_track, stream_bases
+    from pipelines.speech.audio import SAMPLE_RATE, n_frames, sound_length, stream_audio
+    from pipelines.speech.speak import FilmOptions, FirstFrame, speak_film, stream_bases
     from pipelines.video import check_video_path
 
     check_video_path(options.output)
@@ -130,11 +129,14 @@ def _run(options: argparse.Namespace) -> None:
         raise StudioError("Speech needs the package hama, which is missing; run: pip install -r requirements.txt")
     delivery = _delivery(options, model)
     film = FilmOptions(read_edit(options), area=options.area, size=options.size)
+    # read through once, so that what is wrong with an hour of sound is said before an hour of work
+    total = n_frames(sound_length(options.audio))
     portrait = register(load_photo(options.photo), face_index=options.face)
     common: dict[str, Any] = {
         "sound": options.audio,
         "film": film,
         "renderer": choose_renderer(options.renderer),
+        "total": total,
         "progress": show_progress,
     }
     if options.stream:
@@ -145,12 +147,11 @@ def _run(options: argparse.Namespace) -> None:
         clock = FirstFrame()
         bases = stream_bases(portrait, stream, stream_audio(options.audio, block_s=BLOCK_S), clock=clock)
         look_ahead_s = stream.look_ahead_s
-        report = speak_stream(portrait, bases, options.output, clock=clock, look_ahead_s=look_ahead_s, **common)
+        report = speak_film(portrait, bases, options.output, clock=clock, look_ahead_s=look_ahead_s, **common)
     else:
-        audio = load_audio(options.audio)
-        label = options.audio.stem[:40]
-        making = functools.partial(model.make, audio, portrait=portrait, delivery=delivery, label=label)
-        report = speak_track(portrait, lambda tell: making(progress=tell), options.output, **common)
+        stream = model.whole(portrait=portrait, delivery=delivery, n_frames=total)
+        bases = stream_bases(portrait, stream, stream_audio(options.audio))
+        report = speak_film(portrait, bases, options.output, **common)
     _tell(report, model=model, as_json=options.json)
 
 

@@ -14,6 +14,7 @@ from pipelines.assets import ASSETS, PORTRAITS
 from pipelines.errors import StudioError
 from pipelines.evaluation.bench_speech import bench_speech
 from pipelines.motion.emotion import EMOTION_NAMES
+from pipelines.motion.space import Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.load import load_photo
 from pipelines.portrait.register import register
@@ -120,6 +121,13 @@ def test_a_stream_gives_every_frame_and_its_lips_in_step(audio: Audio, portrait:
     np.testing.assert_allclose(coarse, fine, atol=1e-6)
     assert len(coarse) == len(track)
     assert np.corrcoef(lip_measures(coarse.reshape(-1, 63))[0], lips(track))[0, 1] > 0.8
+
+
+def test_a_whole_voice_piece_by_piece_is_the_track(audio: Audio, portrait: Portrait, track: Track) -> None:
+    stream = SpeechStream.whole(portrait=portrait, delivery=DELIVERY, n_frames=audio.n_frames)
+    cuts = range(0, len(audio.samples), 12_345)
+    parts = [*(stream.push(audio.samples[start : start + 12_345]) for start in cuts), stream.finish()]
+    np.testing.assert_allclose(Motion.joined(parts).exp, track.motion.exp, atol=1e-6)
 
 
 def test_damaged_model_files_are_one_sentence(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pipelines.speech.choice import Delivery
 from pipelines.speech.speak import FilmOptions
 from pipelines.speech.speak_commands import read_mood
 from pipelines.speech.tts import available, speak
-from pipelines.video import read_video, video_info
+from pipelines.video import read_video, video_info, write_video
 
 PHOTO = PORTRAITS / "astronaut.jpg"
 
@@ -95,12 +95,46 @@ def test_outputs_are_refused_before_work(
     assert "`output`" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("content", [b"", b"no sound"])
-def test_bad_sound_leaves_no_film(tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes) -> None:
-    bad = tmp_path / "voice.wav"
-    bad.write_bytes(content)
+def sound(kind: str, folder: Path) -> Path:
+    """A short recording of a kind that people have."""
+    rng, path = np.random.default_rng(1), folder / "voice.wav"
+    if kind == "silence":
+        soundfile.write(path, np.zeros(8_000, np.float32), 16_000)
+    elif kind == "8 kHz, stereo, 24-bit":
+        soundfile.write(path, rng.normal(0, 0.1, (4_000, 2)), 8_000, subtype="PCM_24")
+    elif kind == "music in a film, 48 kHz":
+        time_s = np.arange(24_000) / 48_000
+        chord = sum(np.sin(2 * np.pi * pitch * time_s) for pitch in (262, 330, 392))
+        soundfile.write(path, 0.2 * chord, 48_000)
+        frames = (np.full((64, 64, 3), shade, np.uint8) for shade in range(0, 130, 10))
+        film = write_video(frames, folder / "film.mp4", audio=path)
+        path.unlink()
+        return film
+    elif kind == "20 ms":
+        soundfile.write(path, np.zeros(320, np.float32), 16_000)
+    elif kind == "more than two hours":
+        soundfile.write(folder / "voice.flac", np.zeros(7201 * 1000, np.int16), 1000)
+        return folder / "voice.flac"
+    else:
+        path.write_bytes({"empty": b"", "text": b"no sound", "corrupted": rng.bytes(9000)}[kind])
+    return path
+
+
+@pytest.mark.parametrize("kind", ["silence", "8 kHz, stereo, 24-bit", "music in a film, 48 kHz"])
+def test_recordings_of_every_kind_speak(kind: str, tmp_path: Path) -> None:
+    film, wanted = tmp_path / "spoken.mp4", ["--size", "128", "--model", "rule"]
+    assert main(["speak", str(PHOTO), str(sound(kind, tmp_path)), "-o", str(film), *wanted]) == 0
+    assert video_info(film).duration_s == pytest.approx(0.52, abs=0.05)
+
+
+@pytest.mark.parametrize("kind", ["20 ms", "more than two hours", "empty", "text", "corrupted"])
+def test_bad_sound_gets_one_sentence_and_leaves_no_film(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bad = sound(kind, tmp_path)
     assert main(["speak", str(PHOTO), str(bad), "-o", str(tmp_path / "film.mp4")]) == 2
-    assert "`sound`" in capsys.readouterr().err
+    said = capsys.readouterr().err.strip()
+    assert "`sound`" in said and "\n" not in said
     assert list(tmp_path.iterdir()) == [bad]
 
 

@@ -51,7 +51,9 @@ def loudness_motion(audio: Audio, *, label: str, delivery: Delivery, progress: C
 
 @pytest.fixture
 def desk() -> SpeechDesk:
-    return SpeechDesk(model=SpeechModel("Loudness", samples=True, make=loudness_motion, stream=RuleStream))
+    return SpeechDesk(
+        model=SpeechModel("Loudness", samples=True, make=loudness_motion, stream=RuleStream, whole=RuleStream)
+    )
 
 
 @pytest.fixture
@@ -158,7 +160,7 @@ def test_cancelling_keeps_the_old_clip(session: Session, voice: Path, desk: Spee
             time.sleep(0.01)
 
     jobs = JobDesk()
-    model = SpeechModel("Endless", samples=False, make=endless, stream=RuleStream)
+    model = SpeechModel("Endless", samples=False, make=endless, stream=RuleStream, whole=RuleStream)
     job = SpeechDesk(model=model).start(jobs, session, voice, Delivery())
     with pytest.raises(StudioError, match="already"):
         desk.start(jobs, session, voice, Delivery())

@@ -24,7 +24,9 @@ SECONDS = 1.5
 
 @pytest.fixture
 def desk() -> SpeechDesk:
-    return SpeechDesk(model=SpeechModel("Loudness", samples=True, make=loudness_motion, stream=RuleStream))
+    return SpeechDesk(
+        model=SpeechModel("Loudness", samples=True, make=loudness_motion, stream=RuleStream, whole=RuleStream)
+    )
 
 
 def tone(rate: int, seconds: float = SECONDS) -> np.ndarray:

@@ -35,25 +35,39 @@
 
   /** Lay a pose on the edit; asked again with another strength it starts from the same edit. */
   async function apply(key, { merges = false } = {}) {
-    if (studio.doc.layerAtHand()?.mode === "multiply") {
-      return void toast.show({ kind: "error", text: "A pose needs a layer that sets or adds; the one at hand multiplies. Choose another layer." });
-    }
-    const base = chosen?.key === key ? chosen.base : store.edits();
+    const multiplies = studio.doc.layerAtHand()?.mode === "multiply";
+    const base = multiplies ? {} : chosen?.key === key ? chosen.base : store.edits();
     const mine = ++asked;
     endPreview();
     try {
       const answer = await (await poseShelf.ask("pose", "POST", order(key, base))).json();
       if (mine !== asked) return;
       const entries = {};
-      for (const slot of table.slots.keys()) entries[slot] = answer.values[slot] ?? store.defaultOf(slot);
+      for (const slot of table.slots.keys()) entries[slot] = answer.values[slot] ?? (multiplies ? restOf(slot) : store.defaultOf(slot));
+      if (multiplies) await addLayer(poseShelf.label(key), entries);
       chosen = { key, base };
       result = entries;
-      store.assign(entries);
-      history.commit(poseShelf.label(key), { merges });
+      if (!multiplies) {
+        store.assign(entries);
+        history.commit(poseShelf.label(key), { merges });
+      }
       paint();
     } catch (error) {
       toast.show({ kind: "error", text: error.message });
     }
+  }
+
+  /** Where a slot of an adding layer rests, whatever layer is at hand. */
+  const restOf = (slot) => table.slots.get(slot).default;
+
+  /** A layer that multiplies holds factors and no pose: the pose becomes a layer above it, which is then at hand. */
+  async function addLayer(name, entries) {
+    const index = state.target + 1;
+    const isMoved = ([slot, value]) => value !== restOf(slot);
+    const channels = Object.fromEntries(Object.entries(entries).filter(isMoved).map(([slot, value]) => [slot, [[0, value, "hold"]]]));
+    await studio.doc.send("add_layer", { layer: { name, mode: "add", channels }, index });
+    studio.doc.setTarget(index);
+    toast.show({ kind: "info", text: `${name} is a layer of its own now, above the one that multiplies.` });
   }
 
   const isUntouched = () => Object.entries(result).every(([slot, value]) => Math.abs(store.raw(slot) - value) < SAME);

@@ -83,6 +83,30 @@ def test_two_poses_blend_with_a_slider(poses: Studio) -> None:
     poses.page.wait_for_function("() => studio.get('pucker') === 1 && Math.abs(studio.get('smile')) < 0.01")
 
 
+def test_over_a_layer_that_multiplies_a_pose_becomes_a_layer_of_its_own(poses: Studio) -> None:
+    rest = poses.pixels()
+    poses.run("() => studio.doc.send('add_layer', {layer: {name: 'Twice', mode: 'multiply', channels: {}}})")
+    poses.run("() => studio.doc.setTarget(0)")
+    click(poses, LAUGH)
+    layers = poses.run("() => studio.state.doc.layers.map(layer => [layer.name, layer.mode])")
+    assert layers == [["Twice", "multiply"], [find_pose(LAUGH).label, "add"]]
+    assert poses.run("() => studio.state.target") == 1
+    expect(poses.page.locator(".toast[data-kind=info]")).to_contain_text("a layer of its own")
+    assert poses.get("smile") == pytest.approx(1) and difference(poses.pixels(), rest) > 0.5
+    # strength goes on acting on that layer, and one step of undo takes it away
+    strength = poses.row("pose_strength").locator("input.value")
+    strength.fill("50")
+    strength.press("Enter")
+    poses.page.wait_for_function(
+        "() => Math.abs((studio.state.doc.layers[1]?.channels.smile_left?.[0][1] ?? 0) - 0.5) < 0.01"
+    )
+    assert len(poses.run("() => studio.state.doc.layers")) == 2
+    poses.run("() => studio.history.undo()")
+    poses.run("() => studio.history.undo()")
+    poses.settle()
+    assert poses.run("() => studio.state.doc.layers.length") == 1 and (poses.pixels() == rest).all()
+
+
 def test_hovering_shows_the_pose_and_keeps_the_edit(poses: Studio) -> None:
     rest = poses.pixels()
     poses.page.locator(f'.pose[data-pose="{LAUGH}"]').hover()

@@ -39,7 +39,7 @@
         <span><b data-ms>\u2013</b> ms</span><span><b data-fps>\u2013</b> fps</span></div>
       <button type="button" class="badge" data-action="renderer" aria-haspopup="dialog"
         aria-expanded="false"><i></i><span data-badge></span>${studio.icon("down", 13)}</button><i class="divider"></i>
-      ${studio.button("undo", "Undo · Ctrl Z")}${studio.button("redo", "Redo · Ctrl Shift Z")}${studio.button("down", "History · every step", { action: "history", small: true, kind: "only-desktop" })}
+      ${studio.button("undo", "Undo · Ctrl Z")}${studio.button("redo", "Redo · Ctrl Shift Z")}${studio.button("down", "History · every step", { action: "history", small: true })}
       ${studio.button("reset", "Reset everything", { action: "reset-all", kind: "only-desktop" })}
       ${studio.button("keys", "Keyboard shortcuts · ?", { kind: "only-desktop" })}
       ${studio.button("theme", "Light or dark", { kind: "only-desktop" })}

@@ -88,10 +88,11 @@
   function toggleRenderer(button) {
     if (closePopover()) return;
     const { renderer } = state.data;
-    const popover = make(`<div class="popover" role="dialog" aria-label="Renderer"><h3>${escape(renderer.name)} renderer</h3>
+    const popover = make(`<div class="popover" role="dialog" tabindex="-1" aria-label="Renderer"><h3>${escape(renderer.name)} renderer</h3>
       <p>${escape(renderer.reason)}</p><dl class="facts">${rendererFacts()}</dl>${otherRenderer(renderer.other)}</div>`);
     button.closest(".bar").append(popover);
     button.setAttribute("aria-expanded", "true");
+    popover.focus({ preventScroll: true });
     const timer = setInterval(() => {
       if (popover.isConnected) one(".facts", popover).innerHTML = rendererFacts();
       else clearInterval(timer);
@@ -100,8 +101,13 @@
 
   function closePopover() {
     const popover = one(".popover", root());
+    const hadFocus = popover?.contains(document.activeElement);
     popover?.remove();
-    for (const opener of all(".badge, [data-action=history]", root())) opener.setAttribute("aria-expanded", "false");
+    for (const opener of all(".badge, [data-action=history]", root())) {
+      // the focus goes back to where it came from
+      if (hadFocus && opener.getAttribute("aria-expanded") === "true") opener.focus();
+      opener.setAttribute("aria-expanded", "false");
+    }
     return Boolean(popover);
   }
 

@@ -7,17 +7,21 @@
     const labels = history.labels();
     const at = history.position();
     const items = labels.map(
-      (label, step) => `<li><button type="button" data-step="${step}" class="${step > at ? "undone" : ""}"
+      (label, step) => `<li><button type="button" data-step="${step}" title="Go back or forward to this step" class="${step > at ? "undone" : ""}"
         ${step === at ? 'aria-current="step"' : ""}><span>${escape(label)}</span></button></li>`,
     );
     return `<h3>History</h3><ol class="steps" reversed>${items.reverse().join("")}</ol>`;
   }
 
+  /** Made anew after every step; whoever walks through it with the keys stays in it. */
   function paint() {
     const popover = one(".popover.history", root());
     if (!popover) return;
+    const hasFocus = popover.contains(document.activeElement);
     popover.innerHTML = markup();
-    one("[aria-current]", popover)?.scrollIntoView({ block: "nearest" });
+    const current = one("[aria-current]", popover);
+    current?.scrollIntoView({ block: "nearest" });
+    if (hasFocus) current?.focus();
   }
 
   function toggle(button) {

@@ -10,6 +10,7 @@
     spline: "Through the neighbours without overshoot",
   };
   let host = null;
+  let before = null;
 
   // ---- bar ----
   function markup() {
@@ -65,14 +66,18 @@
       <span>${text}</span>${key ? `<kbd>${key}</kbd>` : ""}</button>`;
   }
 
+  /** The focus goes back to where it was when the menu came. */
   function close() {
     const menu = one(".key-menu", root());
+    const hadFocus = menu?.contains(document.activeElement);
     menu?.remove();
+    if (hadFocus && before?.isConnected) before.focus({ preventScroll: true });
     return Boolean(menu);
   }
 
   function open({ clientX, clientY }) {
     close();
+    before = document.activeElement;
     const menu = make(`<div class="key-menu" role="menu" aria-label="Selected keys">${ITEMS.map(item).join("")}</div>`);
     root().append(menu);
     const box = menu.getBoundingClientRect();
@@ -98,7 +103,8 @@
   document.addEventListener("pointerdown", (event) => !event.target.closest?.(".key-menu") && root() && close());
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Escape" || !root()) return;
-    if (close() || keying.clear()) event.preventDefault();
+    // a popover lies over the timeline and closes first
+    if (close() || (!one(".popover", root()) && keying.clear())) event.preventDefault();
   });
   ["keys-selected", "keys-preview", "document"].forEach((name) => studio.on(name, paint));
 

@@ -30,7 +30,7 @@ WITHOUT_HELP = r"""() => {
 
 @pytest.fixture
 def everything(studio: Studio) -> Studio:
-    """A page with a layer, chosen keys, their menu, poses and a comparison: all that comes and goes is there."""
+    """A page with a layer, chosen keys, poses and a comparison: all that comes and goes is there."""
     studio.run("() => studio.doc.send('add_layer', {index: 0}).then(() => studio.doc.setTarget(0))")
     for frame in (0, 20):
         studio.run("frame => studio.playback.seek(frame)", frame)
@@ -42,7 +42,6 @@ def everything(studio: Studio) -> Studio:
     studio.panel("poses")
     studio.page.locator("#st-panel-poses .pose").first.wait_for()
     studio.page.locator("#st-voice button").first.wait_for(state="attached")
-    studio.run("() => studio.keyMenu.open({clientX: 300, clientY: 300})")
     return studio
 
 
@@ -52,6 +51,67 @@ def test_every_panel_has_two_lines_and_every_control_a_tooltip(everything: Studi
     for panel in panels:
         everything.panel(panel)
         assert everything.run(LINES, panel) == [1, 1], panel
+    everything.run("() => studio.keyMenu.open({clientX: 300, clientY: 300})")
     found = everything.run(WITHOUT_HELP)
+    everything.run("() => studio.keyMenu.close()")
     assert found["count"] > 500 and found["values"] > 250
     assert found["without"] == []
+
+
+PROBE = r"""() => {
+    const looks = item => ['', '::before', '::after'].map(part => {
+        const style = getComputedStyle(item, part || undefined);
+        return [style.outline, style.boxShadow, style.borderTopColor, style.stroke, style.strokeWidth].join();
+    });
+    const around = item => [item, item.parentElement, item.parentElement.parentElement, ...item.querySelectorAll('*')];
+    let last = null, before = null;
+    window.stop = () => {
+        const item = document.activeElement, problems = [];
+        // the knob of a slider, which has the ring, tells its style to nobody
+        const isOver = last?.isConnected && last !== item && !last.matches('[type=range]');
+        if (isOver && around(last).map(looks).join() === before) {
+            problems.push('no ring: ' + last.outerHTML.slice(0, 120));
+        }
+        last = item === document.body ? null : item;
+        if (!last) return {problems, isEnd: true};
+        before = around(item).map(looks).join();
+        const {top, bottom, left, right} = item.getBoundingClientRect();
+        const isSeen = item.checkVisibility({opacityProperty: true, visibilityProperty: true}) && right > left
+            && top >= -1 && left >= -1 && bottom <= innerHeight + 1 && right <= innerWidth + 1;
+        if (!isSeen) problems.push('hidden: ' + item.outerHTML.slice(0, 120));
+        return {problems, isEnd: false};
+    };
+}"""
+
+
+def test_tab_reaches_only_what_is_seen_and_leads_out_again(everything: Studio) -> None:
+    page = everything.page
+    everything.run("() => studio.playback.setLoop(true)")
+    everything.run(PROBE)
+    for panel in ("expression", "regions", "export"):
+        everything.panel(panel)
+        everything.run("() => { document.activeElement.blur(); stop(); }")
+        stops, found = 0, {"isEnd": False}
+        while not found["isEnd"] and stops < 250:
+            stops += 1
+            page.keyboard.press("Tab")
+            found = everything.run("() => stop()")
+            assert found["problems"] == [], panel
+        assert found["isEnd"] and stops > 50, panel
+
+
+@pytest.mark.parametrize("opener", [".badge", "[data-action=history]"])
+def test_focus_goes_into_what_floats_and_back(everything: Studio, opener: str) -> None:
+    button = everything.page.locator(f".bar {opener}")
+    button.focus()
+    everything.page.keyboard.press("Enter")
+    assert everything.run("() => Boolean(document.activeElement.closest('.popover'))")
+    if opener != ".badge":
+        # a step is taken with the keys, and the list keeps them
+        everything.page.keyboard.press("ArrowDown")
+        everything.page.keyboard.press("Enter")
+        everything.settle()
+        assert everything.run("() => document.activeElement.ariaCurrent") == "step"
+    everything.page.keyboard.press("Escape")
+    assert everything.page.locator(".popover").count() == 0
+    assert button.evaluate("button => button === document.activeElement")

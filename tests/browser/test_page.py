@@ -76,6 +76,19 @@ def test_phone_shows_picture_three_sliders_and_tabs_at_once(browser: Browser, st
         assert phone.run("() => document.activeElement.dataset.point") == "19"
         phone.set(jaw_open=0.6)
         assert difference(before, phone.pixels()) > 0.5
+        # every step can be tapped, and the whole list is on the screen
+        phone.run("() => studio.history.commit('Jaw open')")
+        phone.settle()
+        phone.page.locator("[data-action=history]").tap()
+        steps = phone.page.locator(".popover.history").bounding_box()
+        assert steps and steps["x"] >= 0 and steps["x"] + steps["width"] <= PHONE[0]
+        assert steps["y"] + steps["height"] <= PHONE[1]
+        first = phone.page.locator("[data-step='0']")
+        box = first.bounding_box()
+        assert box and box["height"] >= 44
+        first.tap()
+        phone.settle()
+        assert (phone.pixels() == before).all()
 
 
 # ---- themes ----

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from pipelines.portrait.crop import resample
 from pipelines.portrait.eyes import eye_ratio
 from pipelines.portrait.landmarks import face_finder
 from pipelines.render import choose_renderer
+from pipelines.render.mesh import kernels
 from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER
 from pipelines.render.mesh.edge_kernels import cover_by_share
 
@@ -229,3 +231,37 @@ def test_an_outline_at_rest_leaves_the_photo_alone() -> None:
     posed, flat = case.geometry.vertices.astype(np.float32), np.zeros((256, 256), np.float32)
     cover_by_share(posed, case.geometry.edges, x, y, flat, (0, 256, 0, 256), 1e9, frame)
     assert np.array_equal(frame, case.image)
+
+
+@pytest.mark.parametrize("gain", [0.82, 0.92, 1.08, 1.2])
+def test_light_neither_greys_nor_bleaches_bright_skin(gain: float) -> None:
+    size, skin = 16, np.array([250.0, 226.0, 190.0])
+    photo = np.broadcast_to(skin.astype(np.uint8), (size, size, 3)).copy()
+    foreground = np.ones((size, size, 4), np.float32)
+    foreground[..., :3] = skin
+    y, x = np.mgrid[0:size, 0:size].astype(np.float32)
+    out, gains = np.zeros_like(photo), np.full((size, size), gain, np.float32)
+    empty, whole = np.zeros((size, size), np.bool_), (0, size, 0, size)
+    kernels.compose(photo, foreground, empty, np.zeros_like(photo), x, y, gains, whole, out)
+    red, _, blue = out[size // 2, size // 2].astype(float)
+    assert red < 255
+    assert red / blue > 0.99 * skin[0] / skin[2]
+    foreground[..., :3] = 0.4 * skin
+    kernels.compose(photo, foreground, empty, np.zeros_like(photo), x, y, gains, whole, out)
+    assert np.allclose(out[size // 2, size // 2], 0.4 * gain * skin, rtol=0.02, atol=1)
+
+
+def test_a_cheek_in_the_light_does_not_borrow_the_shadow_of_the_other() -> None:
+    """An orange shadow with a hard edge lies on the half of the face that is seen; the other is turned into view."""
+    own, turned = portrait("mona_lisa"), edited("mona_lisa", yaw_deg=-15)
+    nose, ear = own.landmarks_in_crop[[1, 454], 0]
+    y, x = np.mgrid[0:512, 0:512]
+    shaded = (x > nose + 0.1 * (ear - nose)) & ((x + y) % 60 < 45)
+    image = np.where(shaded[..., None], own.image * np.array([0.4, 0.25, 0.15]), own.image).astype(np.uint8)
+    colours = []
+    for each in (own, replace(own, image=image)):
+        case = RENDERER.prepare(each)
+        frame = cv2.GaussianBlur(RENDERER.render(case, turned), (0, 0), 2).astype(float)
+        at = case.rig.pose(turned).vertices[[50, 58, 116, 187, 192], :2].astype(int)
+        colours.append(frame[at[:, 1], at[:, 0]] + 8.0)
+    assert np.abs(np.log(colours[1] / colours[0])).max() < 0.2

@@ -33,6 +33,12 @@ BROAD_SHARE = 0.028
 LOG_OFFSET = 8.0
 DETAIL_GAIN = (0.25, 1.5)
 """Detail grows with its surroundings within these: brightened far, a shadow is all noise."""
+UNLIKE = (1.4, 0.8)
+"""Brightness of the gap over the lender's from which its detail, shadow rather than skin, fades; and over what."""
+MIDDLE = (0.25, 0.15)
+"""Head units from the middle of the face up to which nose and lips lie, and over which that ends."""
+GRAZING = 0.25
+"""Cosine of the angle to the camera from which stretched skin is as good as any."""
 FAR = 1e8
 """Depths beyond this are where nothing was drawn."""
 
@@ -132,25 +138,64 @@ class CheekCompletion:
         map_x, map_y, plane, depth = self._maps
         rect = (0, geometry.size, 0, geometry.size)
         rest = geometry.vertices.astype(np.float32)
-        per_vertex = np.zeros((len(rest), 3), np.float32)
-        per_vertex[: geometry.n_face] = colour
+        per_vertex = np.zeros((len(rest), 4), np.float32)
+        per_vertex[: geometry.n_face, :3] = colour
+        brighter = self._brighter(image, geometry, mirror[: geometry.n_face], at)
+        per_vertex[mirror[: geometry.n_face], 3] = brighter
+        # nose and lips stretch better than they take the other side's shadow
+        middle = 1.0 - smoothstep((np.abs(canonical_in_head()[:N_MESH, 0]) - MIDDLE[0]) / MIDDLE[1])
+        middle *= smoothstep(self._facing[:N_MESH] / GRAZING)
+        self._hidden[:N_MESH] *= 1.0 - middle * (1.0 - _likeness(brighter[:N_MESH]))
         faces = geometry.triangles[(geometry.triangles < geometry.n_face).all(1)]
         soft = cv2.GaussianBlur(image, (0, 0), 0.004 * geometry.size).astype(np.float32).mean(2)
         skin = smoothstep((soft / np.maximum(broad.mean(2), 1.0) - 0.4) / 0.3)
         # hair beside the gap goes on into it: the mesh stretches it well enough
         beside = _harmonic(skin[at[:, 1], at[:, 0], None], seen, self._all, geometry)[:, 0]
         self._hidden[: geometry.n_face] *= smoothstep((beside - 0.45) / 0.4)
-        relit = np.empty_like(image)
-        for channel in range(3):
+        planes = np.empty((*image.shape[:2], 4), np.float32)
+        outside = np.dstack([broad, np.ones_like(skin)])
+        for channel in range(4):
             one = np.ascontiguousarray(per_vertex[:, channel])
             raster_flow(rest, geometry.uv, one, faces, len(faces), 0.0, rect, map_x, map_y, plane, depth)
-            base = np.where(depth < FAR, plane, broad[..., channel])
-            base = cv2.GaussianBlur(base, (0, 0), 0.008 * geometry.size)
-            share = np.clip(base / np.maximum(broad[..., channel], 8.0), *DETAIL_GAIN)
-            detail = image[..., channel] - broad[..., channel]
-            lit = skin * (base + share * detail) + (1.0 - skin) * image[..., channel]
-            relit[..., channel] = np.clip(lit + 0.5, 0, 255)
-        return relit
+            base = np.where(depth < FAR, plane, outside[..., channel])
+            planes[..., channel] = cv2.GaussianBlur(base, (0, 0), 0.008 * geometry.size)
+        return _with_detail(image, planes[..., :3], broad=broad, skin=skin, brighter=planes[..., 3])
+
+    def _brighter(
+        self, image: NDArray[np.uint8], geometry: MeshGeometry, lender: NDArray[np.int64], at: NDArray[np.int64]
+    ) -> Doubles:
+        """(n_face,) how many times brighter the photo is at a vertex, px `at`, than at its `lender`."""
+        grey = cv2.GaussianBlur(image, (0, 0), 0.006 * geometry.size).mean(2)[at[:, 1], at[:, 0]]
+        # pixels on the outline are half background, those of skin that faces away show something else
+        inside = np.arange(geometry.n_face) < N_MESH
+        inside[OVAL] = False
+        inside &= self._facing[: geometry.n_face] > 0.0
+        times = grey / np.maximum(grey[lender], 8.0)
+        return _harmonic(times[:, None], inside, self._all, geometry)[:, 0]
+
+
+def _with_detail(
+    image: NDArray[np.uint8], base: Floats, *, broad: Floats, skin: Floats | Doubles, brighter: Floats
+) -> NDArray[np.uint8]:
+    """(S, S, 3) `base` with the detail of the photo where that is skin and not the edge of a shadow.
+
+    Args:
+        base, broad: (S, S, 3) colour asked for and the photo's own.
+        skin: (S, S) 0 at hair, brows and lashes, which are lent as they are.
+        brighter: (S, S) brightness of the borrowing pixel over the lending one.
+    """
+    # one factor for all channels: the lender's shadow is of another hue, which detail must not bring along
+    ratio = base.mean(2) / np.maximum(broad.mean(2), 8.0)
+    trust = _likeness(np.maximum(ratio, brighter))
+    share = trust * np.clip(ratio, *DETAIL_GAIN)
+    lit = base + share[..., None] * (image - broad)
+    lit += (trust * (1.0 - skin))[..., None] * (image - lit)
+    return np.clip(lit + 0.5, 0, 255).astype(np.uint8)
+
+
+def _likeness(brighter: Floats | Doubles) -> Doubles:
+    """1 where both sides are lit alike, 0 where the lending one lies in shadow."""
+    return 1.0 - smoothstep((brighter - UNLIKE[0]) / UNLIKE[1])
 
 
 def _hair_beside(alpha: Floats, geometry: MeshGeometry, *, above: Doubles, side: float) -> float:

@@ -204,10 +204,18 @@ def compose(photo, foreground, empty, background, map_x, map_y, gains, rect, out
             green = front[p + 1] * w00 + front[q + 1] * w01 + front[r + 1] * w10 + front[s + 1] * w11
             blue = front[p + 2] * w00 + front[q + 2] * w01 + front[r + 2] * w10 + front[s + 2] * w11
             alpha = front[p + 3] * w00 + front[q + 3] * w01 + front[r + 3] * w10 + front[s + 3] * w11
+            # near white the photo has lost what light would change: bleached brightening, grey darkening
+            more = gain - one
+            high, mid, low = red / white, green / white, blue / white
+            if more > zero:
+                high = mid = low = max(high, mid, low)
+            red += more * red * (one - high * high * high * high)
+            green += more * green * (one - mid * mid * mid * mid)
+            blue += more * blue * (one - low * low * low * low)
             see_through = one - alpha
-            result[k] = np.uint8(np.int32(min(white, max(zero, red * gain + back[k] * see_through + half))))
-            result[k + 1] = np.uint8(np.int32(min(white, max(zero, green * gain + back[k + 1] * see_through + half))))
-            result[k + 2] = np.uint8(np.int32(min(white, max(zero, blue * gain + back[k + 2] * see_through + half))))
+            result[k] = np.uint8(np.int32(min(white, max(zero, red + back[k] * see_through + half))))
+            result[k + 1] = np.uint8(np.int32(min(white, max(zero, green + back[k + 1] * see_through + half))))
+            result[k + 2] = np.uint8(np.int32(min(white, max(zero, blue + back[k + 2] * see_through + half))))
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False)

@@ -145,7 +145,7 @@ def _measure_portrait(path: Path, tables: dict[str, Table], *, random_edits: int
     worst = max(steps, key=lambda step: step.largest)
     spread_mean, spread_largest = background_std(still)
     random = robustness(still, edits=random_edits)
-    border, blink = border_difference(still, edits=random_edits), blink_remains_pct(still)
+    border, (blink, blink_depth) = border_difference(still, edits=random_edits), blink_remains_pct(still)
     sweeps, leaks = control_sweeps(still), measure_leakage(portrait, renderer)
     sides = measure_sides(portrait, renderer)
     tables["Stills"].append(
@@ -157,6 +157,7 @@ def _measure_portrait(path: Path, tables: dict[str, Table], *, random_edits: int
             "background std": spread_mean,
             "its maximum": spread_largest,
             "blink %": blink,
+            "blink with depth %": blink_depth,
             "random edits": random.edits,
             "not finite": random.not_finite,
             "folded": random.folded,
@@ -182,7 +183,7 @@ def _measure_portrait(path: Path, tables: dict[str, Table], *, random_edits: int
         _at_most("smallest step, largest difference", name, worst.largest, STEP_LEVELS),
         _at_most("border, largest difference", name, border, 0),
         _at_most("background farther than 35 px, temporal std", name, spread_mean, 0.1),
-        _at_most("blink 100 %, opening left %", name, blink, 15),
+        _at_most("blink 100 %, opening left in the picture %", name, blink, 15),
         _at_most("controls that are not monotone", name, len(failed), 0),
         _at_most(f"controls that leak over {LEAK_PCT:.0f} %", name, _over(leaks), 0),
         _at_most(f"sides that leak over {LEAK_PCT:.0f} %", name, _over(sides), 0),

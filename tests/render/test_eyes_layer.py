@@ -20,7 +20,7 @@ from pipelines.render.mesh.sclera import lid_shadow
 from .mesh_case import drawn, edited, handle, largest_difference, render
 
 NAMES = ("astronaut", "mona_lisa")
-HARD_TO_SEE = {"pearl_earring": 0.22}
+HARD_TO_SEE = {"pearl_earring": 0.19}
 """Opening of shut eyes as a share of rest that a detector still claims on a painted head turned by 35 degrees."""
 SHIPPED = sorted(path.stem for path in PORTRAITS.glob("*.jpg"))
 
@@ -68,7 +68,7 @@ def test_the_parts_of_an_eye_rebuild_the_photo(name: str) -> None:
 @pytest.mark.parametrize(
     ("control", "step"), [("gaze_x_deg", 0.01), ("gaze_y_deg", 0.01), ("blink", 0.005), ("eye_wide", 0.005)]
 )
-@pytest.mark.parametrize("start", [0.0, 0.43, 0.8])
+@pytest.mark.parametrize("start", [0.0, 0.43, 0.8, 0.98])
 def test_a_small_step_is_a_small_change(name: str, control: str, step: float, start: float) -> None:
     case = handle(name)
     before, after = (

@@ -14,7 +14,7 @@ from pipelines.render.mesh.anatomy import IRIS_CENTRE, LID_ROWS_ABOVE_RIGHT, LID
 from pipelines.render.mesh.geometry import MeshGeometry
 from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, split_eye
 from pipelines.render.mesh.layer_kernels import draw_eye
-from pipelines.render.mesh.lids import Lid, build_lid, draw_lid
+from pipelines.render.mesh.lids import Lid, build_lid, draw_lid_front, draw_lid_skin
 from pipelines.render.mesh.opening import Opening, View, box_around
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.sclera import LID_SHADOW, SHADOW_FROM, SHADOW_REACH
@@ -27,6 +27,8 @@ RING_IRIS = 4
 AT_REST_PX = 1e-3
 LOOKED_AWAY_DEG = 4.0
 """Gaze by which the lower lid's rim has lost the trace of the iris in front of it."""
+DIMMED = 0.4
+"""Share of its light that a ball loses behind lids that nearly meet: lashes shade what is left of the white."""
 OVERLAP = 0.07
 """Eye widths by which a rim without iris reaches over the skin: landmarks may sit inside the true lid margin."""
 
@@ -85,8 +87,9 @@ class EyeLayer:
             if moved < AT_REST_PX and not gaze_deg.any():
                 continue
             view = eye.opening.view(ring, rigid)
-            draw_lid(out, eye.lid, eye.opening, view, flow, posed)
+            draw_lid_skin(out, eye.lid, eye.opening, view, flow, posed)
             _draw_ball(out, eye, view, ring, gaze_deg)
+            draw_lid_front(out, eye.lid, eye.opening, view, flow, posed)
 
 
 def gaze_rotation(gaze_deg: Floats) -> Doubles:
@@ -165,7 +168,7 @@ def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_
             reveal,
             away,
             OVERLAP * opening.width,
-            1.0 - 0.3 * lowered * lowered,
+            1.0 - DIMMED * lowered * lowered,
             SHADOW_FROM * opening.width,
         ),
     )

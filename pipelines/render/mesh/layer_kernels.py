@@ -226,12 +226,12 @@ def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, look):
                 continue
             outer = 0.5 + 0.5 * along * ends[2]
             taper = _smooth((1.12 - abs(along)) / 0.45)
-            light = 1.0
-            if t < 0.0:
-                rise = -t / height
-                light = 1.0 - shade * taper * (
-                    np.exp(-((rise / 0.22) ** 2)) - 0.3 * np.exp(-(((rise - 0.5) / 0.2) ** 2))
-                )
+            # what begins or ends at the margin takes a pixel and a half to do so: the margin moves in small steps
+            off = _smooth(t * scale / 1.5)
+            rise = max(-t, 0.0) / height
+            light = 1.0 - (1.0 - off) * shade * taper * (
+                np.exp(-((rise / 0.22) ** 2)) - 0.3 * np.exp(-(((rise - 0.5) / 0.2) ** 2))
+            )
             # the lids go on touching beyond the outer corner; at the inner one there are no lashes
             ending = min(_smooth((1.14 - outer) / 0.26), _smooth((outer + 0.05) / 0.3))
             wide = thickness * (0.65 + 0.5 * _smooth(outer * 1.3))
@@ -242,7 +242,8 @@ def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, look):
                 reach = length * (0.45 + 0.55 * _smooth(1.5 * outer)) + 1e-3
                 phase = (u - 0.55 * along * t) / spacing
                 stripe = 0.5 + 0.5 * np.cos(6.2831853 * (phase + 0.21 * np.sin(2.4 * phase)))
-                fringe = 0.7 * (1.0 - _smooth(t / reach)) * (0.5 + hairs * (stripe - 0.5))
+                fringe = 0.7 * off * _smooth((outer - 0.12) / 0.1) * (1.0 - _smooth(t / reach))
+                fringe *= 0.5 + hairs * (stripe - 0.5)
             alpha = amount * ending * max(line, fringe)
             for c in range(3):
                 value = np.float32(out[y, x, c]) * light

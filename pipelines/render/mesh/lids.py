@@ -49,6 +49,9 @@ LASH_LENGTH = 0.11
 LINE_WIDTH, LINE_DROP = 0.06, 0.9
 """Half width of the line of a closed eye in eye widths, and how far below the margin it lies in its own widths: lashes
 hang over the lower lid."""
+LINE_SHARE, THIN = 0.27, 0.55
+"""The line is at most this share of the open eye's height, so that narrow eyes keep a slit; its width while the lid
+has hardly closed, in widths of the closed eye's line."""
 LID_SHADE = 0.14
 """How much darker a lowered lid is at its margin."""
 
@@ -141,7 +144,7 @@ def build_lid(image: NDArray[np.uint8], landmarks: NDArray[np.float64], opening:
     )
 
 
-def draw_lid(
+def draw_lid_skin(
     out: NDArray[np.uint8],
     lid: Lid,
     opening: Opening,
@@ -149,30 +152,65 @@ def draw_lid(
     flow: tuple[Floats, Floats],
     posed: PosedMesh,
 ) -> None:
-    """Clean the stretched skin and add the lash line, as far as the lid is closed; keep glasses in place."""
-    closed = 1.0 - view.mean_gap / max(opening.mean_gap, 0.03 * opening.width)
+    """Clean the stretched skin as far as the lid is closed, and take a frame out of it that is drawn in its place."""
+    closed = _closed(opening, view)
     cleaning = _over(closed, CLEANED)
     loose = _loose(lid, opening, posed, closed=closed)
     if cleaning <= 0.0 and loose <= 0.0:
         return
-    pad = (LASH_LENGTH + (2.6 + LINE_DROP) * LINE_WIDTH) * opening.width * view.scale
-    box = box_around(posed.vertices[lid.outline, :2], pad, out.shape[:2])
-    fixed_from_uv = np.concatenate([opening.axes.T, (opening.origin - np.array(lid.origin))[:, None]], 1)
-    fixed_from_out = fixed_from_uv[:, :2] @ view.uv_from_out
-    fixed_from_out[:, 2] += fixed_from_uv[:, 2]
-    whole = _box_of(fixed_from_out, lid.frame.box, out.shape[:2]) if lid.frame is not None else box
+    fixed_from_out = _fixed_from_out(lid, opening, view)
     if lid.frame is not None:
         nothing = np.zeros((1, 1, 5), np.float32)
+        whole = _box_of(fixed_from_out, lid.frame.box, out.shape[:2])
         add_through_flow(
             out, whole, *flow, lid.origin, lid.frame.removal, nothing, fixed_from_out, _over(loose, TAKEN_OUT)
         )
+    box = _lid_box(lid, opening, view, posed, out.shape[:2])
     add_through_flow(out, box, *flow, lid.origin, lid.correction, lid.grain, fixed_from_out, cleaning)
-    _draw_edge(out, lid, opening, view, box, closed=closed, cleaning=cleaning)
-    if lid.frame is not None:
+
+
+def draw_lid_front(
+    out: NDArray[np.uint8],
+    lid: Lid,
+    opening: Opening,
+    view: View,
+    flow: tuple[Floats, Floats],
+    posed: PosedMesh,
+) -> None:
+    """What lies in front of the eyeball: the lash line and shading of a lowered lid, and glasses in their place."""
+    closed = _closed(opening, view)
+    cleaning = _over(closed, CLEANED)
+    if cleaning > 0.0:
+        box = _lid_box(lid, opening, view, posed, out.shape[:2])
+        _draw_edge(out, lid, opening, view, box, closed=closed, cleaning=cleaning)
+    loose = _loose(lid, opening, posed, closed=closed)
+    if lid.frame is not None and loose > 0.0:
         nothing = np.zeros((1, 1, 4), np.float32)
+        fixed_from_out = _fixed_from_out(lid, opening, view)
+        whole = _box_of(fixed_from_out, lid.frame.box, out.shape[:2])
         add_through_flow(
             out, whole, *flow, lid.origin, nothing, lid.frame.overlay, fixed_from_out, _over(loose, REDRAWN)
         )
+
+
+def _closed(opening: Opening, view: View) -> float:
+    return 1.0 - view.mean_gap / max(opening.mean_gap, 0.03 * opening.width)
+
+
+def _lid_box(
+    lid: Lid, opening: Opening, view: View, posed: PosedMesh, shape: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """Pixels that cleaning and lash line of a closing lid can change."""
+    pad = (LASH_LENGTH + (2.6 + LINE_DROP) * LINE_WIDTH) * opening.width * view.scale
+    return box_around(posed.vertices[lid.outline, :2], pad, shape)
+
+
+def _fixed_from_out(lid: Lid, opening: Opening, view: View) -> Doubles:
+    """(2, 3) affine from output pixels to the arrays of a lid, for what follows the head and not the skin."""
+    fixed_from_uv = np.concatenate([opening.axes.T, (opening.origin - np.array(lid.origin))[:, None]], 1)
+    fixed_from_out = fixed_from_uv[:, :2] @ view.uv_from_out
+    fixed_from_out[:, 2] += fixed_from_uv[:, 2]
+    return fixed_from_out
 
 
 def _loose(lid: Lid, opening: Opening, posed: PosedMesh, *, closed: float) -> float:
@@ -202,6 +240,8 @@ def _draw_edge(
     closed: float,
     cleaning: float,
 ) -> None:
+    lowered = max(closed, 0.0)
+    line = min(LINE_WIDTH * opening.width, LINE_SHARE * opening.mean_gap)
     ends = (view.ring_uv[opening.upper[0], 0], view.ring_uv[opening.upper[-1], 0], 2.0 * lid.outer_is_right - 1.0)
     draw_lid_edge(
         out,
@@ -213,11 +253,11 @@ def _draw_edge(
         lid.lash_colour,
         (
             0.9 * _over(closed, LINED),
-            max(LINE_WIDTH * opening.width, 0.55 / view.scale),
+            max((THIN + (1.0 - THIN) * lowered**2) * line, 0.55 / view.scale),
             LASH_LENGTH * opening.width,
             LID_SHADE * cleaning,
             max(opening.mean_gap, 0.1 * opening.width),
-            LINE_DROP * max(closed, 0.0),
+            LINE_DROP * lowered**3,
         ),
     )
 

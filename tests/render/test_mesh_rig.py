@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pipelines.evaluation.renderer_stills import Still, robustness
 from pipelines.motion.atlas import load_atlas
-from pipelines.motion.controls import CONTROLS, SLOTS, Control
+from pipelines.motion.controls import CONTROL_BY_KEY, CONTROLS, SLOTS, Control
 from pipelines.motion.edit import Edit, apply_edit
 from pipelines.motion.eyes import lid_closure
 from pipelines.motion.space import N_EXP
@@ -186,3 +186,14 @@ def test_pose_leaves_the_far_background_where_it_was(
     still = case.geometry.follow == 0
     assert still.any()
     assert np.abs(posed.vertices[still, :2] - case.geometry.vertices[still, :2]).max() < 1e-3
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stronger_smile_is_a_wider_one_to_the_end_of_its_slider(name: str) -> None:
+    corners = [61, 291]
+    head = handle(name).geometry.vertices_in_head[corners]
+    strengths = np.linspace(0, CONTROL_BY_KEY["smile"].hi, 9)
+    widths = [
+        np.linalg.norm(np.diff(head + displacement(name, smile=float(value))[corners], axis=0)) for value in strengths
+    ]
+    assert np.diff(widths).min() > -0.05 * (widths[-1] - widths[0])

@@ -51,7 +51,9 @@ LINEAR_REACH, EXTRA_REACH = 0.22, 0.22
 AREA_FLOOR = 0.12
 """No skin triangle shrinks below this share of its area, seen from the front."""
 SOFT_ROUNDS, UNFOLD_ROUNDS = 6, 32
-UNFOLD_ATTEMPTS, SHRINK = 12, 0.8
+UNFOLD_ATTEMPTS, SHRINK = 20, 0.015
+"""Share by which the whole displacement shrinks more from attempt to attempt: little at first, or a stronger edit would
+show less than a weaker one."""
 WATCHED_FACING = 0.03
 """Cosine of the angle to the camera from which a triangle is kept from folding."""
 WATCHED_HEIGHT = 0.02
@@ -204,7 +206,7 @@ class FaceRig:
                 return
             moved[:] = view.unseen(seen)
             if attempt:
-                moved *= SHRINK
+                moved *= 1.0 - SHRINK * attempt
             self._lips.apply(moved)
             for lid, closed in zip(self._lids, closure, strict=True):
                 lid.meet(moved, float(closed))

@@ -30,6 +30,8 @@ SEEN = 0.3
 """Vertices less hidden than this give the light that is continued into the gap."""
 BROAD_SHARE = 0.028
 """Standard deviation of the average that parts light from detail, as a share of the side."""
+COARSE_SIGMA = 4.0
+"""Pixels of the grid on which wide averages are made, in a standard deviation."""
 LOG_OFFSET = 8.0
 DETAIL_GAIN = (0.25, 1.5)
 """Detail grows with its surroundings within these: brightened far, a shadow is all noise."""
@@ -221,10 +223,18 @@ def _broad_skin(image: NDArray[np.uint8], geometry: MeshGeometry) -> Floats:
 
 
 def _averaged(photo: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats]:
-    """Mean colour around every pixel over the pixels that count, and how much of them there was."""
-    known = np.asarray(cv2.GaussianBlur(weight, (0, 0), sigma), np.float32)
-    colour = cv2.GaussianBlur(photo * weight[..., None], (0, 0), sigma)
-    return np.asarray(colour / np.maximum(known, 1e-4)[..., None], np.float32), known
+    """Mean colour around every pixel over the pixels that count, and how much of them there was.
+
+    Blurs this wide lose nothing on a coarser grid, where they are cheap.
+    """
+    height, width = weight.shape
+    coarser = max(sigma / COARSE_SIGMA, 1.0)
+    size = max(round(width / coarser), 1), max(round(height / coarser), 1)
+    parts = np.dstack([photo * weight[..., None], weight])
+    blurred = cv2.GaussianBlur(cv2.resize(parts, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / coarser)
+    whole = np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
+    known = np.ascontiguousarray(whole[..., 3])
+    return whole[..., :3] / np.maximum(known, 1e-4)[..., None], known
 
 
 def _harmonic(values: Doubles, known: NDArray[np.bool_], triangles: NDArray, geometry: MeshGeometry) -> Doubles:

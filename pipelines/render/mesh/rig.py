@@ -52,8 +52,8 @@ AREA_FLOOR = 0.12
 """No skin triangle shrinks below this share of its area, seen from the front."""
 SOFT_ROUNDS, UNFOLD_ROUNDS = 6, 32
 UNFOLD_ATTEMPTS, SHRINK = 20, 0.015
-"""Share by which the whole displacement shrinks more from attempt to attempt: little at first, or a stronger edit would
-show less than a weaker one."""
+"""Share by which the whole displacement shrinks more from attempt to attempt: little at first, or a stronger edit
+would show less than a weaker one."""
 WATCHED_FACING = 0.03
 """Cosine of the angle to the camera from which a triangle is kept from folding."""
 WATCHED_HEIGHT = 0.02

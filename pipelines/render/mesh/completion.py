@@ -234,7 +234,7 @@ def _averaged(photo: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floa
     blurred = cv2.GaussianBlur(cv2.resize(parts, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / coarser)
     whole = np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
     known = np.ascontiguousarray(whole[..., 3])
-    return whole[..., :3] / np.maximum(known, 1e-4)[..., None], known
+    return np.asarray(whole[..., :3] / np.maximum(known, 1e-4)[..., None], np.float32), known
 
 
 def _harmonic(values: Doubles, known: NDArray[np.bool_], triangles: NDArray, geometry: MeshGeometry) -> Doubles:

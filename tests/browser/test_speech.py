@@ -122,7 +122,7 @@ def test_the_picture_stays_in_step_with_the_sound(spoken: Studio) -> None:
     # the page may still be busy with its plot
     spoken.page.wait_for_timeout(1500)
     spoken.run("() => studio.playback.setLoop(true)")
-    samples = np.array(spoken.run(PLAY, 12), float)
+    samples = np.array(spoken.run(PLAY, 9), float)
     settled = samples[samples[:, 0] > 1]
     due = np.floor(settled[:, 2] * 25 + 1e-6)
     frames = spoken.run("() => studio.state.clip.frames")

@@ -165,7 +165,7 @@ def test_the_clock_of_the_first_frame_starts_at_its_last_sound(audio: Audio, por
 
 
 def test_bench_adds_its_modules_up() -> None:
-    streamed, whole, total = bench_speech(seconds=4.0, size=128).values()
+    streamed, whole, total = bench_speech(seconds=3.3, size=128).values()
     figures = {figure["figure"]: figure["value"] for figure in total}
     for modules, name in ((streamed, "online"), (whole, "offline")):
         factors = [figure["value"] for figure in modules if figure["unit"] == "RTF"]

@@ -29,7 +29,7 @@ from pipelines.speech.features.phonetic import N_PHONETIC
 from pipelines.speech.speak import stream_bases
 from pipelines.video import write_video
 
-SECONDS = 60
+SECONDS = 36
 SIZE, DRAWN = 64, 50
 """All motion is made, a frame in two seconds is drawn."""
 BYTES_PER_FRAME = 100

@@ -65,7 +65,7 @@ def test_loss_falls(corpus: Path) -> None:
     torch.manual_seed(0)
     network = config.network()
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    batch = Segments(utterances, scale, length=20, seed=0).batch(0, 16)
+    batch = Segments(utterances, scale, length=20, seed=0).batch(0, 6)
     loss_of = MotionLoss(dict.fromkeys(GROUPS, 1.0))
     losses = []
     for _ in range(40):

@@ -140,6 +140,7 @@ class Studio:
             studio.dialogs.closePopover();
             document.querySelector('dialog.sheet')?.close();
             studio.compare(false);
+            studio.comparison.choose('');
             studio.mask.choose('');
             studio.doc.setTarget(null);
             if (step === null) await studio.history.startOver();

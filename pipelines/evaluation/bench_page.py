@@ -57,6 +57,33 @@ PROBE = """
     }
     return (probe.shown.length - before) / ((performance.now() - start) / 1000);
   };
+  /** The pointer goes along the timeline, one step for each frame of the screen; different frames shown per second. */
+  probe.scrub = async (steps) => {
+    const frames = new Set();
+    const { stage } = window.studio;
+    stage.onframe.push(() => frames.add(stage.shownFrame));
+    const grid = document.querySelector(".tgrid");
+    const { x, y, width } = document.querySelector("[data-lanes]").getBoundingClientRect();
+    const at = (share) => ({ bubbles: true, pointerId: 1, clientX: x + 2 + (width - 4) * share, clientY: y + 8 });
+    grid.setPointerCapture = () => {};
+    const start = performance.now();
+    grid.dispatchEvent(new PointerEvent("pointerdown", { ...at(0), button: 0 }));
+    for (let i = 1; i <= steps; i++) {
+      grid.dispatchEvent(new PointerEvent("pointermove", at(i / steps)));
+      await new Promise(requestAnimationFrame);
+    }
+    const seconds = (performance.now() - start) / 1000;
+    grid.dispatchEvent(new PointerEvent("pointerup", at(1)));
+    return frames.size / seconds;
+  };
+}
+"""
+# A photo becomes four seconds of time.
+ADD_LAYER = """
+async () => {
+  const jaw_open = [[0.4, 0.1, "smooth"], [2.0, 0.8, "smooth"], [3.6, 0.2, "smooth"]];
+  await window.studio.doc.send("add_layer", { layer: { name: "Bench", channels: { jaw_open } } });
+  await window.studio.stage.settled();
 }
 """
 
@@ -94,6 +121,9 @@ def bench_page(*, seconds: float = DRAG_SECONDS) -> list[dict[str, Any]]:
             "() => window.__probe.single('jaw_open', Array.from({length: 1000}, (_, i) => (i % 97) / 97), 0)"
         )
         growth = resident_mb(pid) - before
+        page.evaluate(ADD_LAYER)
+        page.wait_for_selector("#st-time .tgrid")
+        scrubbed = page.evaluate("() => window.__probe.scrub(100)")
         browser.close()
     waits.sort()
     return [
@@ -102,6 +132,7 @@ def bench_page(*, seconds: float = DRAG_SECONDS) -> list[dict[str, Any]]:
         figure("edit to new pixels, p95", waits[int(0.95 * (len(waits) - 1))], "ms", "<= 80"),
         figure("frames shown while dragging at 30 Hz", shown[30], "fps", ">= 28"),
         figure("frames shown while dragging at 60 Hz", shown[60], "fps", ">= 38"),
+        figure("frames shown while the timeline is scrubbed", scrubbed, "fps", ">= 20"),
         figure("memory growth over 1,000 edits", growth, "MB", "<= 20"),
     ]
 

@@ -72,13 +72,13 @@
     return table.tip("Drag or arrow keys move it, Shift drag its depth", unit, source);
   }
 
-  function handle({ index, region, inert }, [x, y]) {
+  function handle({ index, region, inert }) {
     const knob = inert ? '<path class="knob" d="M0-8 8 0 0 8-8 0Z"/>' : '<circle class="knob" r="13"/>';
     return `<g class="handle ${inert ? "inert" : ""}" data-point="${index}" tabindex="0" role="slider"
       style="--c:var(--rg-${inert ? "inert" : region})" aria-label="Point ${index}, ${escape(table.regionLabel(region))}"
       aria-description="${escape(tip(index))}"
       aria-valuemin="-100" aria-valuemax="100" aria-valuenow="0">
-      <path class="leader"/><circle class="true-point" cx="${x}" cy="${y}" r="2.5"/>
+      <path class="leader"/><circle class="true-point" r="2.5"/>
       <g class="move"><g class="size"><circle class="hit" r="22"/>${knob}${inert ? "" : `<text y="4.5">${index}</text>`}</g></g></g>`;
   }
 
@@ -97,22 +97,37 @@
     }));
     shown = null;
     one(".outlines", svg).innerHTML = portrait ? outlines(portrait.rings || {}) : "";
-    one(".handles", svg).innerHTML = portrait ? state.data.keypoints.map((point) => handle(point, places[point.index])).join("") : "";
-    points.forEach((point, index) => (point.el = one(`[data-point="${index}"]`, svg)));
+    one(".handles", svg).innerHTML = portrait ? state.data.keypoints.map((point) => handle(point)).join("") : "";
+    for (const [index, point] of points.entries()) {
+      point.el = one(`[data-point="${index}"]`, svg);
+      point.parts = [".move", ".true-point", ".leader"].map((part) => one(part, point.el));
+    }
     show(-1);
-    points.forEach((_, index) => move(index));
+    points.forEach((_, index) => update(index));
   }
 
   const position = ({ at, shift, dims }) => at.map((start, axis) => start + shift[axis] + GAIN * store.raw(dims[axis]));
 
+  const figures = (places) => places.map((v) => v.toFixed(1)).join(" ");
+
+  /** Put a handle where it belongs; what has not moved is not touched, since a repaint costs more than the sums. */
   function move(index) {
     const point = points[index];
     if (!point?.el) return;
-    const [x, y] = position(point);
-    one(".move", point.el).setAttribute("transform", `translate(${x.toFixed(1)} ${y.toFixed(1)})`);
-    one(".true-point", point.el).setAttribute("cx", point.place[0].toFixed(1));
-    one(".true-point", point.el).setAttribute("cy", point.place[1].toFixed(1));
-    one(".leader", point.el).setAttribute("d", `M${point.place.map((v) => v.toFixed(1)).join(" ")}L${x.toFixed(1)} ${y.toFixed(1)}`);
+    const [knob, spot, leader] = point.parts;
+    const to = figures(position(point));
+    const from = figures(point.place);
+    if (point.drawn === from + to) return;
+    point.drawn = from + to;
+    knob.setAttribute("transform", `translate(${to})`);
+    spot.setAttribute("transform", `translate(${from})`);
+    leader.setAttribute("d", `M${from}L${to}`);
+    if (hot === index) placeTag(index);
+  }
+
+  /** What a handle stands at, for the eye and read aloud. */
+  function tell(index) {
+    const point = points[index];
     point.el.classList.toggle("edited", point.dims.some(store.isEdited));
     const [dx, dy, dz] = point.dims.map((key) => table.figure(table.controls.get(key), store.raw(key)));
     point.el.setAttribute("aria-valuenow", Math.round(store.raw(point.dims[1])));
@@ -148,8 +163,13 @@
     }
   }
 
+  function update(index) {
+    move(index);
+    tell(index);
+  }
+
   function paint(slots) {
-    points.forEach(({ dims }, index) => dims.some((key) => slots.has(key)) && move(index));
+    points.forEach(({ dims }, index) => dims.some((key) => slots.has(key)) && update(index));
   }
 
   // ---- hover, focus, tag ----

@@ -7,6 +7,8 @@
   const kinds = new Map();
   let current = null;
   let isStopping = false;
+  /** Key of the newest job that is known here: its end is told once. */
+  let known = "";
 
   const minutes = (seconds) => (seconds < 90 ? `${Math.ceil(seconds)} s` : `${Math.ceil(seconds / 60)} min`);
 
@@ -47,6 +49,7 @@
         const response = await fetch(transport.route("job"));
         if (response.status === 401) break;
         const job = response.status === 200 ? await response.json() : null;
+        if (job) known = job.key;
         if (!job || ["done", "failed", "cancelled"].includes(job.state)) return finish(job ?? { state: "cancelled" });
         show(job);
         failures = 0;
@@ -60,8 +63,16 @@
     return finish({ state: "cancelled" });
   }
 
+  /** What Python says about the newest job; it says so with every change of the portrait. */
+  function hear(job) {
+    if (job.key === known) return;
+    known = job.key;
+    watch(job.kind);
+  }
+
   studio.jobs = {
     watch,
+    hear,
     cancel,
     running: () => current,
     /** title: "Rendering"; done(job): what to do with the result. */

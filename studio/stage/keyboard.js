@@ -103,7 +103,7 @@
   function escape(event) {
     if (one("dialog.sheet")) return;
     if (studio.tour.end()) return event.preventDefault();
-    if (dialogs.closePopover() || (mask.tool() && (mask.choose(""), true)) || toast.hide("error") || toast.hide("info")) {
+    if (dialogs.closePopover() || (mask.tool() && (mask.choose(""), true)) || toast.dismiss("error") || toast.dismiss("info")) {
       event.preventDefault();
       return;
     }

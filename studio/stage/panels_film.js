@@ -78,7 +78,7 @@
 
   function handOver() {
     download(transport.route("film").href);
-    toast.show({ kind: "info", text: "The film is ready and downloads now." });
+    toast.news({ text: "The film is ready and downloads now." });
   }
 
   jobs.define("film", { title: "Rendering", done: handOver });

@@ -241,7 +241,7 @@
     title: "Generating",
     done(job) {
       studio.doc.receive(job.document);
-      toast.show({ kind: "info", text: "The motion is ready to play. Every control acts on top of it." });
+      toast.news({ text: "The motion is ready to play. Every control acts on top of it." });
     },
   });
 

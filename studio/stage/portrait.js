@@ -9,7 +9,6 @@
   let commitTimer = 0;
   /** The value is read again for other reasons too; a message shows once. */
   let lastMessage = 0;
-  let lastJob = "";
   let lastVoice = "";
   let sharedEdit = studio.query.get("edit");
   let sharedPortrait = studio.query.get("portrait");
@@ -26,10 +25,7 @@
     else if (value.portrait === null && state.portrait === null) studio.emit("portrait");
     studio.doc.receive(value.document);
     if (value.edit) replaceEdit(value.edit, value.label || "Open an edit");
-    if (value.job && value.job.key !== lastJob) {
-      lastJob = value.job.key;
-      studio.jobs.watch(value.job.kind);
-    }
+    if (value.job) studio.jobs.hear(value.job);
     if (value.other !== undefined && value.other !== state.other) {
       state.other = value.other;
       studio.emit("other");

@@ -46,7 +46,7 @@
     await doc.enqueue({ run });
     if (isBack) {
       const action = { label: "Start over", run: startOver };
-      toast.show({ kind: "info", text: "Your last work is back.", action });
+      toast.news({ text: "Your last work is back.", action });
       studio.project.follow();
     }
   }

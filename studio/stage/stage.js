@@ -163,8 +163,8 @@
 
   const EMPTY = `${studio.icon("image", 34)}<strong>No portrait yet</strong>
     <span>Drop a photo here, take one with the camera or pick an example.</span>
-    <div><button type="button" class="primary" data-action="choose-photo">Choose a photo</button>
-    <button type="button" class="chip" data-action="use-example">Use an example</button></div>`;
+    <div><button type="button" class="primary" data-action="choose-photo" title="A photo of yours with one or more faces">Choose a photo</button>
+    <button type="button" class="chip" data-action="use-example" title="The first of the examples">Use an example</button></div>`;
 
   // ---- foot ----
   function paintFoot() {

@@ -5,6 +5,8 @@
   const INFO_MS = 5000;
   let host = null;
   let current = null;
+  /** News that came while an error showed. */
+  let waiting = null;
   let timer = 0;
 
   function markup({ kind, text, action }) {
@@ -23,10 +25,10 @@
     if (!host) return;
     message.element = make(markup(message));
     one("[data-toast-action]", message.element)?.addEventListener("click", () => {
-      hide();
+      dismiss();
       message.action.run();
     });
-    one("[data-action=dismiss]", message.element)?.addEventListener("click", () => hide());
+    one("[data-action=dismiss]", message.element)?.addEventListener("click", () => dismiss());
     host.append(message.element);
     if (message.kind === "info") timer = setTimeout(() => hide(), INFO_MS);
   }
@@ -46,8 +48,25 @@
     return undefined;
   }
 
-  /** Hide whatever shows, or only messages of one kind. */
+  /** Information that nobody asked for just now: it waits until an error that shows has been read. */
+  function news(message) {
+    const information = { kind: "info", ...message };
+    if (current?.kind === "error") waiting = information;
+    else show(information);
+  }
+
+  /** The visitor takes a message away. */
+  function dismiss(kind) {
+    const next = waiting;
+    if (!hide(kind)) return false;
+    waiting = null;
+    if (next) show(next);
+    return true;
+  }
+
+  /** Hide whatever shows and waits, or only a message of one kind. */
   function hide(kind) {
+    if (!kind) waiting = null;
     if (!current || (kind && current.kind !== kind)) return false;
     clearTimeout(timer);
     current.element?.remove();
@@ -58,7 +77,9 @@
   studio.toast = {
     show,
     job,
+    news,
     hide,
+    dismiss,
     kind: () => current?.kind,
     mount(element) {
       host = element;

@@ -215,6 +215,23 @@ def test_a_still_with_layers_is_a_film_and_a_picture_of_any_moment(studio: Studi
     assert difference(shut, stage(studio, 0)) < 4 < difference(shut[mouth], opened[mouth])
 
 
+def test_a_film_is_handed_over_once_whatever_is_opened_after_it(_clip: Studio, tmp_path: Path) -> None:
+    export(_clip, tmp_path, "zip")
+    again: list[str] = []
+    _clip.page.on("download", lambda download: again.append(download.url))
+    bad = tmp_path / "portrait.jpg"
+    bad.write_text("this is no picture")
+    _clip.page.locator(".for-portrait input[type=file]").set_input_files(str(bad))
+    error = _clip.page.locator(".toast[data-kind=error]", has_text="photo")
+    error.wait_for()
+    # a download would have begun before the server has answered twice
+    for _ in range(2):
+        _clip.run("async () => (await fetch(studio.transport.route('job'))).text()")
+    assert not _clip.run("() => studio.jobs.running()") and not again
+    error.locator("[data-action=dismiss]").click()
+    assert _clip.page.locator(".toast").count() == 0
+
+
 WRITTEN = "async () => (await fetch(studio.transport.route('film'), {method: 'HEAD'})).headers.get('etag')"
 """Tells one finished film from another; null where there is none."""
 

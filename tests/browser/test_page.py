@@ -222,13 +222,19 @@ def test_a_bad_file_says_one_sentence_and_keeps_the_work(studio: Studio, tmp_pat
     bad.write_text("this is no picture")
     studio.panel("portrait")
     studio.page.locator(".for-portrait input[type=file]").set_input_files(str(bad))
-    said = "() => document.querySelector('.toast[data-kind=error] span')?.textContent"
-    sentence = studio.page.wait_for_function(said).json_value()
+    toast = studio.page.locator(".toast[data-kind=error]")
+    toast.wait_for()
+    sentence = toast.locator("span").first.inner_text()
     assert 10 < len(sentence) < 220 and "Traceback" not in sentence
     assert studio.get("jaw_open") == pytest.approx(0.6)
     assert difference(studio.pixels(), work) == 0
-    studio.page.keyboard.press("Escape")
-    assert studio.page.locator(".toast[data-kind=error]").count() == 0
+    # what came meanwhile is told when the error has been read
+    studio.run("() => studio.toast.news({text: 'Something is ready.'})")
+    assert toast.locator("span").first.inner_text() == sentence
+    toast.locator("[data-action=dismiss]").click()
+    assert studio.page.locator(".toast span").all_inner_texts() == ["Something is ready."]
+    studio.page.locator(".toast [data-action=dismiss]").click()
+    assert studio.page.locator(".toast").count() == 0
 
 
 DROP = """async key => {

@@ -25,6 +25,7 @@ from studio.panels.poses import build_poses_panel
 from studio.panels.speech import build_speech_panel
 from studio.pose_routes import pose_routes
 from studio.services import Services
+from studio.source_routes import source_routes
 from studio.speech_stream import speech_routes
 from studio.stage.bundle import page_head
 from studio.stage.part import part
@@ -90,6 +91,7 @@ def launch_options(services: Services) -> dict[str, Any]:
             "routes": [
                 *live_routes(services),
                 *mask_routes(services),
+                *source_routes(services),
                 *clip_routes(services),
                 *document_routes(services),
                 *drive_routes(services),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -23,6 +25,16 @@ IDLE_SECS = 10.0
 """A camera that sent nothing for so long gives up its place."""
 MAX_PICTURE_BYTES = 256 << 10
 MAX_PICTURE_SIDE = 1024
+MOMENTS = 8
+"""What is compared with a frame is drawn a little after it, with the motion that the frame had."""
+
+
+class Moment(NamedTuple):
+    """The motion that one live frame was drawn with."""
+
+    number: int
+    portrait: Portrait
+    motion: Motion
 
 
 @dataclass
@@ -34,6 +46,7 @@ class Camera:
     last_seen: float = field(default_factory=time.monotonic)
     pictures: int = 0
     started: float = field(default_factory=time.monotonic)
+    _moments: deque[Moment] = field(default_factory=lambda: deque(maxlen=MOMENTS))
 
     def take(self, jpeg: bytes) -> bool:
         """Read one picture; whether it shows a face.
@@ -50,10 +63,22 @@ class Camera:
         self.pictures += 1
         return found
 
-    def base(self, portrait: Portrait) -> Motion | None:
-        """What the face does now; None before one was seen."""
+    def moment(self, portrait: Portrait, number: int | None = None) -> Moment | None:
+        """What the face does now; None before one was seen. Not for two threads at once.
+
+        Args:
+            number: one of the last `MOMENTS` again, where this portrait had it; any other is now.
+        """
+        for moment in self._moments:
+            if moment.number == number and moment.portrait is portrait:
+                return moment
         track = self.reader.track(self.order.retarget.smoothing)
-        return None if track is None else retarget(track, portrait, self.order.unsmoothed).at(portrait, 0)
+        if track is None:
+            return None
+        motion = retarget(track, portrait, self.order.unsmoothed).at(portrait, 0)
+        newest = self._moments[-1].number + 1 if self._moments else 0
+        self._moments.append(Moment(newest, portrait, motion))
+        return self._moments[-1]
 
 
 class CameraDesk:

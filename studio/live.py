@@ -80,7 +80,6 @@ def live_routes(services: Services) -> list[BaseRoute]:
         WebSocketRoute(ROUTES["live"], live.live),
         Route(ROUTES["frame"], answering(live.frame), methods=["POST"]),
         Route(ROUTES["view"], answering(live.view), methods=["POST"]),
-        Route(ROUTES["source"], answering(live.source), methods=["GET"]),
         Route(ROUTES["thumb"], answering(live.thumb), methods=["GET"]),
     ]
 
@@ -147,7 +146,6 @@ class LiveRoutes:
         """POST: the same message and the same answer, for networks that refuse WebSockets."""
         session = own_session(self._services, request)
         message = await read_body(request, limit=max(MESSAGE_LENGTHS))
-        _check_length(message)
         return Response(await self._draw(session, message), media_type="application/octet-stream", headers=NO_STORE)
 
     async def frame_text(self, token: str, message: str) -> str:
@@ -173,14 +171,7 @@ class LiveRoutes:
             Refused: the vector holds a number that is not finite.
             StudioError: no portrait is open.
         """
-        asked = unpack_message(message)
-        try:
-            Edit.from_vector(asked.vector)
-            for name, number in (("frame", asked.frame), ("layer", asked.layer)):
-                if number is not None and math.isinf(number):
-                    raise StudioError(f"`{name}` should be a finite number but is {number}; reload the page.")
-        except StudioError as error:
-            raise Refused(str(error), status=400) from error
+        asked = read_message(message)
         if session.newest is None:
             session.newest = NewestWins(lambda request: self._render(session, request))
         try:
@@ -198,13 +189,8 @@ class LiveRoutes:
         return pack_frame(asked.seq, header, jpeg)
 
     def _draw_asked(self, session: Session, asked: LiveMessage) -> tuple[dict[str, Any], bytes]:
-        document = session.document
-        if asked.layer is None:
-            # the mask may have been painted while this request waited
-            edit = Edit.from_vector(asked.vector, mask=document.edit.mask)
-            return self._services.draw(session, edit, frame=asked.frame)
-        layers = dragged_layers(document, asked)
-        return self._services.draw(session, document.edit, frame=asked.frame, layers=layers)
+        edit, layers = what_is_asked(session.document, asked)
+        return self._services.draw(session, edit, frame=asked.frame, layers=layers)
 
     # ---- what the live loop shows ----
     async def view(self, request: Request) -> Response:
@@ -216,23 +202,6 @@ class LiveRoutes:
         session.view = view
         return JSONResponse({"view": view})
 
-    async def source(self, request: Request) -> Response:
-        """GET: the unedited picture, crop or photo; with `frame`, that frame of what plays, without the edit.
-
-        With `without`, an index, it is the work with that layer off.
-        """
-        session = own_session(self._services, request)
-        view = request.query_params.get("view", "crop")
-        if view not in VIEWS:
-            raise Refused(f"`view` should be one of {', '.join(VIEWS)} but is {view[:40]!r}.", status=400)
-        frame = _read_frame(request.query_params.get("frame"))
-        without = _read_index(request.query_params.get("without"))
-        loop = asyncio.get_running_loop()
-        work = lambda: self._services.source_jpeg(session, view=view, frame=frame, without=without)  # noqa: E731
-        return Response(
-            await loop.run_in_executor(self._services.pool, work), media_type="image/jpeg", headers=NO_STORE
-        )
-
     async def thumb(self, request: Request) -> Response:
         """GET: a shipped portrait; public data, so no token."""
         loop = asyncio.get_running_loop()
@@ -243,6 +212,32 @@ class LiveRoutes:
         except StudioError as error:
             raise Refused(str(error), status=404) from error
         return Response(jpeg, media_type="image/jpeg", headers={"cache-control": "max-age=86400"})
+
+
+def read_message(raw: bytes) -> LiveMessage:
+    """The parts of a live message.
+
+    Raises:
+        Refused: a wrong length, or a number that is not finite.
+    """
+    _check_length(raw)
+    asked = unpack_message(raw)
+    try:
+        Edit.from_vector(asked.vector)
+        for name, number in (("frame", asked.frame), ("layer", asked.layer)):
+            if number is not None and math.isinf(number):
+                raise StudioError(f"`{name}` should be a finite number but is {number}; reload the page.")
+    except StudioError as error:
+        raise Refused(str(error), status=400) from error
+    return asked
+
+
+def what_is_asked(document: Document, asked: LiveMessage) -> tuple[Edit, tuple[Layer, ...]]:
+    """The edit and the layers of a message: those of the document with what the visitor's hands are moving."""
+    if asked.layer is None:
+        # the mask may have been painted while this request waited
+        return Edit.from_vector(asked.vector, mask=document.edit.mask), document.layers
+    return document.edit, dragged_layers(document, asked)
 
 
 def dragged_layers(document: Document, asked: LiveMessage) -> tuple[Layer, ...]:
@@ -277,24 +272,6 @@ async def close_refused(socket: WebSocket, refused: Refused) -> None:
     reason = str(refused).encode()[:MAX_REASON_BYTES].decode(errors="ignore")
     with contextlib.suppress(RuntimeError, WebSocketDisconnect):
         await socket.close(refused.code, reason)
-
-
-def _read_frame(text: str | None) -> float | None:
-    try:
-        frame = None if text is None else float(text)
-    except ValueError:
-        frame = math.nan
-    if frame is not None and not math.isfinite(frame):
-        raise Refused(f"`frame` should be a finite number but is {str(text)[:20]!r}; reload the page.", status=400)
-    return frame
-
-
-def _read_index(text: str | None) -> int | None:
-    if text is None:
-        return None
-    if not text.isascii() or not text.isdigit():
-        raise Refused(f"`without` should be the index of a layer but is {text[:20]!r}; reload the page.", status=400)
-    return int(text[:9])
 
 
 def _check_length(message: bytes) -> None:

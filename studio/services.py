@@ -158,6 +158,7 @@ class Services:
         frame: float | None = None,
         layers: tuple[Layer, ...] | None = None,
         view: View | None = None,
+        moment: int | None = None,
     ) -> tuple[dict[str, Any], bytes]:
         """Header and JPEG of one live frame; see `Drawing.draw`.
 
@@ -166,6 +167,7 @@ class Services:
                 that is edited. Otherwise the header tells `clip`, if there is a track, and `frame`, held inside it.
             layers: what acts over the edit; None takes the document's.
             view: None takes the one the visitor looks at.
+            moment: of the webcam, see `Camera.moment`; the header tells it as `camera`.
 
         Raises:
             StudioError: no portrait is open.
@@ -176,10 +178,10 @@ class Services:
         view = view or session.view
         with session.drawing_lock:
             drawing = self._drawing(session)
-            camera = session.camera
-            if camera is not None and (base := camera.base(drawing.portrait)) is not None:
-                header, jpeg = drawing.draw(edit, view=view, base=base, layers=layers)
-                return {**header, "clip": None, "camera": camera.pictures}, jpeg
+            seen = session.camera and session.camera.moment(drawing.portrait, moment)
+            if seen is not None:
+                header, jpeg = drawing.draw(edit, view=view, base=seen.motion, layers=layers)
+                return {**header, "clip": None, "camera": seen.number}, jpeg
             if frame is None or (clip is None and not layers):
                 return drawing.draw(edit, view=view, layers=layers)
             last = MAX_SECONDS * document.track.fps if clip is None else len(clip.track) - 1.0
@@ -229,29 +231,23 @@ class Services:
             return self._drawing(session).thumb(edit)
 
     def source_jpeg(
-        self, session: Session, *, view: View, frame: float | None = None, without: int | None = None
+        self, session: Session, *, view: View, frame: float | None = None, moment: int | None = None
     ) -> bytes:
-        """JPEG of the unedited picture, or of the document with one layer off.
+        """JPEG of the picture without the edit and the layers.
 
         Args:
             frame: index on the visitor's time line, as in `draw`; None is the photo.
-            without: index of that layer, 0 is the lowest.
+            moment: of the webcam while it drives, as in `draw`; None is the photo.
 
         Raises:
-            StudioError: no portrait is open, or there is no such layer.
+            StudioError: no portrait is open.
         """
-        document = session.document
-        if without is not None:
-            if not 0 <= without < len(document.layers):
-                raise StudioError(
-                    f"`without` should be the index of one of {len(document.layers)} layers but is {without}; "
-                    "choose a layer again."
-                )
-            layers = (*document.layers[:without], *document.layers[without + 1 :])
-            return self.draw(session, document.edit, frame=frame, layers=layers, view=view)[1]
-        clip = session.driving(document)
+        clip = session.driving(session.document)
         with session.drawing_lock:
             drawing = self._drawing(session)
+            if moment is not None and session.camera is not None:
+                seen = session.camera.moment(drawing.portrait, moment)
+                return drawing.source(view=view, base=None if seen is None else seen.motion)
             if clip is None or frame is None:
                 return drawing.source(view=view)
             index = min(max(frame, 0.0), len(clip.track) - 1.0)

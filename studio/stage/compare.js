@@ -54,21 +54,29 @@
   // ---- the source of a picture ----
   const isOn = () => isHeld || mode !== "";
 
-  function urlOf({ header }) {
+  /** What a picture is compared with: {key, url, body}; the body is the message that the picture was drawn from. */
+  function counterpart({ header, message }) {
     const url = new URL(studio.sourceUrl(state.view));
-    if (without !== null && !isHeld) {
-      if (Number.isFinite(header.frame)) url.searchParams.set("frame", header.frame);
-      url.searchParams.set("without", without);
-      url.searchParams.set("revision", state.doc.revision);
-    } else if (state.clip && Number.isFinite(header.frame)) {
+    // the same moment of the webcam, the same frame of what plays
+    if (Number.isFinite(header.camera)) url.searchParams.set("camera", header.camera);
+    if (without !== null && !isHeld) return withoutLayer(url, message);
+    if (header.clip) {
       url.searchParams.set("frame", header.frame);
-      url.searchParams.set("clip", header.clip ?? "");
+      url.searchParams.set("clip", header.clip);
     }
-    return url.href;
+    return { key: url.href, url };
   }
 
-  async function load(key) {
-    const response = await fetch(key);
+  /** Hands that move another layer or the edit below move it here too; what they do to the one that is off does not show. */
+  function withoutLayer(url, message) {
+    url.searchParams.set("without", without);
+    url.searchParams.set("revision", state.doc.revision);
+    const moved = message.layer === without ? message.frame : new Float32Array(message.buffer, 4);
+    return { key: `${url.href} ${moved}`, url, body: message.buffer };
+  }
+
+  async function load({ key, url, body }) {
+    const response = await fetch(url, { method: body ? "POST" : "GET", body });
     if (!response.ok) throw new Error(`source route answered ${response.status}`);
     return { key, bitmap: await createImageBitmap(await response.blob()) };
   }
@@ -78,7 +86,7 @@
     if (!isOn() || !state.portrait) return false;
     if (wanted && wanted !== pending && wanted !== stage.newest()) wanted.bitmap.close();
     wanted = picture;
-    if (source?.key === urlOf(picture)) settle();
+    if (source?.key === counterpart(picture).key) settle();
     else pump();
     return true;
   }
@@ -88,10 +96,10 @@
     if (pending) return;
     while (wanted && isOn()) {
       pending = wanted;
-      const key = urlOf(pending);
+      const other = counterpart(pending);
       try {
-        if (source?.key !== key) {
-          const loaded = await load(key);
+        if (source?.key !== other.key) {
+          const loaded = await load(other);
           source?.bitmap.close();
           source = loaded;
           studio.heat.forget();

@@ -25,6 +25,8 @@
 
   /** seq -> time of the oldest edit it carries */
   const inFlight = new Map();
+  /** seq -> what was sent, until its picture or a newer one is here */
+  const messages = new Map();
   let server = null;
   let socket = null;
   let needsSending = false;
@@ -58,10 +60,12 @@
     if (!inFlight.size) lastAnswer = performance.now();
     inFlight.set(seq, editedAt);
     editedAt = 0;
-    SEND[stage.transport](seq, message(seq));
+    const sent = message(seq);
+    messages.set(seq, sent);
+    SEND[stage.transport](seq, sent.buffer);
   }
 
-  /** u32 sequence number, then the float32 vector, the frame of the time line and the layer dragged if there is one. */
+  /** {buffer, frame, layer}: u32 sequence number, the float32 vector, the frame of the time line and the layer dragged if there is one. */
   function message(seq) {
     const frame = studio.playback.wanted();
     const { vector, layer } = studio.doc.outgoing(frame);
@@ -71,7 +75,7 @@
     const floats = new Float32Array(buffer, 4);
     floats.set(vector);
     floats.set(more, vector.length);
-    return buffer;
+    return { buffer, frame, layer };
   }
 
   const SEND = {
@@ -131,6 +135,8 @@
     const start = 8 + view.getUint32(4, true);
     const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 8, start - 8)));
     const since = settle(seq);
+    const asked = messages.get(seq);
+    for (const sent of messages.keys()) if (sent <= seq) messages.delete(sent);
     pump();
     if (seq <= stage.drawnSeq) return;
     decoding += 1;
@@ -138,7 +144,7 @@
     const bitmap = await createImageBitmap(picture).finally(() => (decoding -= 1));
     if (seq <= stage.drawnSeq) return bitmap.close();
     stage.drawnSeq = seq;
-    studio.emit("frame", { seq, header, bitmap });
+    studio.emit("frame", { seq, header, bitmap, message: asked });
     // an untouched face is copied, which says nothing about the renderer
     studio.metrics.drawn(since, header.edited || header.clip ? header.ms : null);
     for (const fn of stage.onframe) fn(seq, header);

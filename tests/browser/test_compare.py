@@ -8,24 +8,31 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from tests.browser.driver import Studio
+from tests.browser.driver import Studio, difference
 
 pytestmark = pytest.mark.browser
 
 EDIT = {"yaw_deg": 10, "smile": 0.8, "jaw_open": 0.3}
-AGAINST = """() => {
-    const canvas = document.querySelector('canvas.against');
+SIDES = """() => ['canvas.against', 'canvas.picture'].map(name => {
+    const canvas = document.querySelector(name);
     const bytes = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
     let text = '';
     for (let i = 0; i < bytes.length; i += 32768) text += String.fromCharCode(...bytes.subarray(i, i + 32768));
     return [canvas.width, canvas.height, btoa(text)];
-}"""
+})"""
+
+
+def both_sides(studio: Studio) -> list[np.ndarray]:
+    """(H, W, 3) uint8 of what stands against the edit, and of the edit, at one moment."""
+    return [
+        np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)[:, :, :3]
+        for width, height, text in studio.run(SIDES)
+    ]
 
 
 def against(studio: Studio) -> np.ndarray:
     """(H, W, 3) uint8 of what stands against the edit."""
-    width, height, text = studio.run(AGAINST)
-    return np.frombuffer(base64.b64decode(text), np.uint8).reshape(height, width, 4)[:, :, :3]
+    return both_sides(studio)[0]
 
 
 def choose(studio: Studio, mode: str) -> None:
@@ -164,8 +171,9 @@ def test_before_and_after_of_one_layer(edited: Studio) -> None:
     edited.run("() => studio.comparison.settled()")
     assert (against(edited) == alone).all() and (edited.pixels() == both).all()
     assert edited.page.locator(".side-label.left").inner_text() == "Without Brows"
-    # what the others do goes on in both
+    # what the others do goes on in both, from the first move of the hand
     edited.set(yaw_deg=-8)
+    assert difference(against(edited), alone) > 3
     edited.run("() => studio.history.commit('Yaw')")
     edited.settle()
     edited.run("() => studio.comparison.settled()")

@@ -28,6 +28,7 @@ from studio.mask_routes import mask_routes
 from studio.recovery import RecoveryShelf
 from studio.services import Services
 from studio.session import Session, SessionStore
+from studio.source_routes import source_routes
 
 
 @dataclass
@@ -96,7 +97,13 @@ def session(services: Services, example: Portrait) -> Session:
 def client(services: Services) -> Iterator[TestClient]:
     with TestClient(
         Starlette(
-            routes=[*live_routes(services), *mask_routes(services), *clip_routes(services), *document_routes(services)]
+            routes=[
+                *live_routes(services),
+                *mask_routes(services),
+                *source_routes(services),
+                *clip_routes(services),
+                *document_routes(services),
+            ]
         )
     ) as client:
         yield client

@@ -288,23 +288,42 @@ def is_sentence(text: str) -> bool:
 
 
 # ---- the work with one layer off ----
-def test_the_source_without_a_layer_is_the_work_with_that_layer_off(client: TestClient, session: Session) -> None:
+def test_the_work_without_a_layer_is_that_of_the_others_with_what_hands_move(
+    client: TestClient, session: Session
+) -> None:
     def pushed(layers: tuple[Layer, ...]) -> None:
         document = replace(session.document.with_edit(Edit.of({"yaw_deg": 8})), layers=layers)
         session.change(lambda history: history.push(document, label="Layers"))
 
+    def without(index: int, sent: bytes) -> np.ndarray:
+        return decode(client.post(url("source.jpg", session, without=str(index)), content=sent).content)
+
+    def drawn(sent: bytes) -> np.ndarray:
+        return read(client.post(url("frame", session), content=sent).content).picture
+
     smile, jaw = (Layer.of_edit(Edit.of(values)) for values in ({"smile": 0.8}, {"jaw_open": 0.6}))
+    # a drag of the edit below that the document does not know
+    sent = message(yaw_deg=-8)
     for kept, index in ((jaw, 0), (smile, 1)):
         pushed((kept,))
-        alone = read(client.post(url("frame", session), content=message(yaw_deg=8)).content)
+        alone = drawn(sent)
         pushed((smile, jaw))
-        off = decode(client.get(url("source.jpg", session, without=str(index))).content)
-        assert np.array_equal(off, alone.picture)
-    both = read(client.post(url("frame", session), content=message(yaw_deg=8)).content)
-    assert np.abs(both.picture.astype(int) - off).max() > 40
+        off = without(index, sent)
+        assert np.array_equal(off, alone)
+    assert np.abs(drawn(sent).astype(int) - off).max() > 40
+    # a drag of layer 1, seen without layer 0 and without itself
+    sent = message(1, 0, jaw_open=0.2) + struct.pack("<f", 1)
+    assert not np.array_equal(without(0, sent), without(0, message(yaw_deg=8)))
+    assert np.array_equal(without(1, sent), without(1, message(yaw_deg=8)))
 
 
 @pytest.mark.parametrize("text", ["-1", "two", "0", "999999999999", ""])
 def test_a_layer_that_is_not_there_is_refused(client: TestClient, session: Session, text: str) -> None:
-    answer = client.get(url("source.jpg", session, without=text))
+    answer = client.post(url("source.jpg", session, without=text), content=message())
     assert answer.status_code == 400 and answer.json()["error"].startswith("`without` should be the index")
+
+
+def test_the_work_without_a_layer_takes_whole_messages_only(client: TestClient, session: Session) -> None:
+    for body, why in ((b"short", "A live message"), (message(1, float("inf")), "`frame` should be a finite")):
+        answer = client.post(url("source.jpg", session, without="0"), content=body)
+        assert answer.status_code == 400 and answer.json()["error"].startswith(why)

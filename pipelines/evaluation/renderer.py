@@ -142,7 +142,7 @@ def _measure_portrait(path: Path, tables: dict[str, Table], *, random_edits: int
     still = Still(portrait, renderer)
     zero = max(zero_difference(Still(portrait, renderer, size=size)) for size in ZERO_SIZES)
     steps = smallest_steps(still)
-    worst = max(steps, key=lambda step: step.largest)
+    worst, jump = max(steps, key=lambda step: step.largest), max(step.jump for step in steps)
     spread_mean, spread_largest = background_std(still)
     random = robustness(still, edits=random_edits)
     border, (blink, blink_depth) = border_difference(still, edits=random_edits), blink_remains_pct(still)
@@ -153,6 +153,7 @@ def _measure_portrait(path: Path, tables: dict[str, Table], *, random_edits: int
             "portrait": name,
             "zero": zero,
             "largest step": worst.largest,
+            "largest jump": jump,
             "border": border,
             "background std": spread_mean,
             "its maximum": spread_largest,
@@ -169,7 +170,13 @@ def _measure_portrait(path: Path, tables: dict[str, Table], *, random_edits: int
     )
     over = [step for step in steps if step.largest > STEP_LEVELS]
     tables["Steps"] += [
-        {"portrait": name, "control": step.key, "largest": step.largest, "pixels over": step.pixels_over}
+        {
+            "portrait": name,
+            "control": step.key,
+            "largest": step.largest,
+            "pixels over": step.pixels_over,
+            "beyond contrast": step.jump,
+        }
         for step in over
     ]
     failed = [sweep for sweep in sweeps if not (sweep.span > 0 and sweep.backward_pct <= BACKWARD_PCT)]
@@ -181,6 +188,7 @@ def _measure_portrait(path: Path, tables: dict[str, Table], *, random_edits: int
     return [
         _at_most("zero edit, largest difference", name, zero, 0),
         _at_most("smallest step, largest difference", name, worst.largest, STEP_LEVELS),
+        _at_most("smallest step, beyond the picture's own contrast", name, jump, STEP_LEVELS),
         _at_most("border, largest difference", name, border, 0),
         _at_most("background farther than 35 px, temporal std", name, spread_mean, 0.1),
         _at_most("blink 100 %, opening left %", name, blink_depth, 15),

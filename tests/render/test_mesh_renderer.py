@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -17,9 +16,9 @@ from pipelines.portrait.crop import resample
 from pipelines.portrait.eyes import eye_ratio
 from pipelines.portrait.landmarks import face_finder
 from pipelines.render import choose_renderer
-from pipelines.render.mesh import kernels
+from pipelines.render.mesh import compose_kernels
 from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER
-from pipelines.render.mesh.edge_kernels import cover_by_share
+from pipelines.render.mesh.geometry import SEGMENTS
 
 from .mesh_case import RENDERER, edited, handle, largest_difference, portrait, render
 
@@ -205,32 +204,39 @@ def test_the_outermost_pixels_never_change(name: str, values: dict[str, float]) 
         assert np.array_equal(frame[edge], source[edge])
 
 
-def test_an_outline_passes_a_pixel_without_a_jump() -> None:
-    edges = np.array([[0, 1, 2, 3]])
-    y, x = np.mgrid[0:8, 0:8].astype(np.float32)
-
-    def drawn(outline: float) -> np.ndarray:
-        """A bright surface folds back at x = `outline` in front of a dark one that shows what lies 20 px further."""
-        posed = np.array([[outline, -1, 0], [outline, 9, 0], [0, 4, 0], [1, 4, 1]], np.float32)
-        front = x <= outline
-        out = np.where(front[..., None], 200, 0).astype(np.uint8).repeat(3, 2)
-        map_x, depth = np.where(front, x, x + 20).astype(np.float32), np.where(front, 0, 50).astype(np.float32)
-        cover_by_share(posed, edges, map_x, y, depth, (0, 8, 0, 8), 1.0, out)
-        return out.astype(int)
-
-    pictures = [drawn(3.5 + 0.01 * k) for k in range(101)]
-    assert max(np.abs(after - before).max() for before, after in pairwise(pictures)) <= 4
-    assert (pictures[0] == drawn(3.5)).all()
-    assert set(np.unique(pictures[0])) == {0, 200}, "half way between two pixels both keep their own"
-
-
 def test_an_outline_at_rest_leaves_the_photo_alone() -> None:
     case = handle("pearl_earring", 256)
-    frame = case.image.copy()
+    frame, layers = case.image.copy(), case.layers
     y, x = np.mgrid[0:256, 0:256].astype(np.float32)
     posed, flat = case.geometry.vertices.astype(np.float32), np.zeros((256, 256), np.float32)
-    cover_by_share(posed, case.geometry.edges, x, y, flat, (0, 256, 0, 256), 1e9, frame)
+    gain, gains = np.ones(len(posed), np.float32), np.ones((256, 256), np.float32)
+    mesh, whole = (posed, case.geometry.uv, gain, case.geometry.edges), (0, 256, 0, 256)
+    picture, soft = (layers.foreground, layers.background), (1e9, 3.0, 1e9, 1.0)
+    compose_kernels.cover_by_share(*mesh, *picture, x, y, gains, flat, whole, 20, soft, frame)
     assert np.array_equal(frame, case.image)
+
+
+@pytest.mark.parametrize("name", ["astronaut", "pearl_earring"])
+def test_a_chin_moved_down_presses_the_neck_together_but_never_over_itself(name: str) -> None:
+    case = handle(name)
+    geometry = case.geometry
+    moved = case.rig.pose(edited(name, move_y=0.08)).vertices.astype(float)
+    inner = np.arange(geometry.n_face + SEGMENTS, len(moved) - SEGMENTS)
+    way = geometry.vertices[inner + SEGMENTS] - geometry.vertices[inner]
+    left = ((moved[inner + SEGMENTS] - moved[inner])[:, :2] * way[:, :2]).sum(1) / (way[:, :2] ** 2).sum(1)
+    below = (way[:, 1] > np.abs(way[:, 0])) & (geometry.vertices[inner, 1] < geometry.size)
+    assert below.sum() > 50
+    assert left[below].min() > 0.2
+
+
+def test_light_goes_on_over_the_outline_of_the_face() -> None:
+    case = handle("la_velata")
+    geometry = case.geometry
+    gain = case.light.gain(case.rig.pose(edited("la_velata", yaw_deg=10)).vertices)
+    silhouette = geometry.n_face + SEGMENTS + np.arange(SEGMENTS)
+    same = np.isclose(geometry.vertices[silhouette], geometry.vertices[geometry.oval_ids]).all(1)
+    assert same.sum() > SEGMENTS // 2 and np.ptp(gain) > 0.02
+    assert np.array_equal(gain[silhouette[same]], gain[geometry.oval_ids[same]])
 
 
 @pytest.mark.parametrize("gain", [0.82, 0.92, 1.08, 1.2])
@@ -242,12 +248,12 @@ def test_light_neither_greys_nor_bleaches_bright_skin(gain: float) -> None:
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     out, gains = np.zeros_like(photo), np.full((size, size), gain, np.float32)
     empty, whole = np.zeros((size, size), np.bool_), (0, size, 0, size)
-    kernels.compose(photo, foreground, empty, np.zeros_like(photo), x, y, gains, whole, out)
+    compose_kernels.compose(photo, foreground, empty, np.zeros_like(photo), x, y, gains, whole, out)
     red, _, blue = out[size // 2, size // 2].astype(float)
     assert red < 255
     assert red / blue > 0.99 * skin[0] / skin[2]
     foreground[..., :3] = 0.4 * skin
-    kernels.compose(photo, foreground, empty, np.zeros_like(photo), x, y, gains, whole, out)
+    compose_kernels.compose(photo, foreground, empty, np.zeros_like(photo), x, y, gains, whole, out)
     assert np.allclose(out[size // 2, size // 2], 0.4 * gain * skin, rtol=0.02, atol=1)
 
 

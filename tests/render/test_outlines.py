@@ -2,38 +2,79 @@
 
 from __future__ import annotations
 
-import numpy as np
+from itertools import pairwise
 
-from pipelines.render.mesh.edge_kernels import soften_outlines
+import numpy as np
+import pytest
+
+from pipelines.render.mesh.compose_kernels import compose, cover_by_share
 
 from .mesh_case import edited, handle, render
 
 SIZE = 24
+Y, X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
+EDGES = np.array([[0, 1, 2, 3]])
+WHOLE = (0, SIZE, 0, SIZE)
 
 
-def softened(*, jump_px: float, depth: float = 10.0, amount: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """A white half beside a black one, taken from places `jump_px` apart: before and after."""
-    y, x = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
-    right = x > 0.4 * SIZE + 0.3 * y
-    picture = np.repeat(np.where(right, 240, 20).astype(np.uint8)[..., None], 3, axis=2)
-    after = picture.copy()
-    map_x = (x + jump_px * right).astype(np.float32)
-    depths = np.full((SIZE, SIZE), depth, np.float32)
-    soften_outlines(after, map_x, y, depths, (0, SIZE, 0, SIZE), 3.0, 50.0, amount)
-    return picture, after
+def outlined(
+    at: float, *, squeezed: float = 1.0, behind_px: float = 20.0, near: float = -1e9, soft: float = 0.0
+) -> np.ndarray:
+    """A striped surface that folds back at x = `at`, before one that shows what lies `behind_px` further.
+
+    Args:
+        squeezed: source pixels of the surface per pixel.
+        near, soft: as in `cover_by_share`.
+    """
+    posed = np.array([[at, -1, 0], [at, SIZE, 0], [0, 4, 0], [1, 4, 1]], np.float32)
+    uv = np.array([[8, -1], [8, SIZE], [8 - 4 * squeezed, 4], [8 - 3 * squeezed, 4]], np.float32)
+    front = at >= X
+    map_x = np.where(front, 8 - squeezed * (at - X), X + behind_px - 2.5).astype(np.float32)
+    depth = np.where(front, 0, 50).astype(np.float32)
+    foreground = np.ones((SIZE, SIZE, 4), np.float32)
+    foreground[..., :3] = np.where(X < 10, 120 + 12 * X, 20)[..., None]
+    photo, gains = np.zeros((SIZE, SIZE, 3), np.uint8), np.ones((SIZE, SIZE), np.float32)
+    empty, out = np.zeros((SIZE, SIZE), np.bool_), np.zeros((SIZE, SIZE, 3), np.uint8)
+    compose(photo, foreground, empty, photo, map_x, Y, gains, WHOLE, out)
+    vertex_gain, kinds = np.ones(4, np.float32), (1.0, 3.0, near, soft)
+    cover_by_share(posed, uv, vertex_gain, EDGES, foreground, photo, map_x, Y, gains, depth, WHOLE, 1, kinds, out)
+    return out[4:-4].astype(int)
+
+
+@pytest.mark.parametrize("squeezed", [1.0, 3.0])
+@pytest.mark.parametrize("soft", [0.0, 1.0])
+def test_an_outline_passes_a_pixel_without_a_jump(squeezed: float, soft: float) -> None:
+    """Also where the surface goes deep within a pixel, so that its neighbours have little to do with it."""
+    steps = [outlined(10.5 + 0.01 * k, squeezed=squeezed, near=1e3, soft=soft) for k in range(101)]
+    assert max(np.abs(after - before).max() for before, after in pairwise(steps)) <= 4
+
+
+def test_an_outline_between_two_pixels_leaves_both_their_own() -> None:
+    row = outlined(10.5)[0, :, 0]
+    assert row[10] > 200 and row[11] == 20
 
 
 def test_stairs_along_an_outline_get_steps_in_between() -> None:
-    before, after = softened(jump_px=20)
-    grey = after[4:-4, :, 0].astype(int)
-    assert np.abs(np.diff(grey, axis=1)).max() < 0.75 * 220
-    changed = (before != after).any(-1)
-    assert changed[4:-4].sum(1).min() >= 2 and changed.sum(1).max() <= 4
+    hard, soft = (np.abs(np.diff(outlined(10.5, near=1e3, soft=k)[0, :, 0])) for k in (0.0, 1.0))
+    assert soft.max() < 0.75 * hard.max()
 
 
-def test_texture_without_an_outline_and_hair_far_behind_are_left_alone() -> None:
-    for before, after in (softened(jump_px=1), softened(jump_px=20, depth=90), softened(jump_px=20, amount=0)):
-        assert np.array_equal(before, after)
+def test_hair_far_behind_and_texture_without_an_outline_stay_sharp() -> None:
+    for kinds in ({"near": -10.0, "soft": 1.0}, {"near": 1e3, "soft": 1.0, "behind_px": 2.0}):
+        kinds_without = kinds | {"soft": 0.0}
+        assert np.array_equal(outlined(10.5, **kinds), outlined(10.5, **kinds_without))
+
+
+def test_a_squeezed_pattern_shows_its_mean_instead_of_flickering() -> None:
+    """Stripes a pixel wide, four of them to a pixel."""
+    foreground = np.ones((SIZE, SIZE, 4), np.float32)
+    foreground[..., :3] = (200 * (X % 2))[..., None]
+    photo, gains = np.zeros((SIZE, SIZE, 3), np.uint8), np.ones((SIZE, SIZE), np.float32)
+    empty, out = np.zeros((SIZE, SIZE), np.bool_), np.zeros((SIZE, SIZE, 3), np.uint8)
+    map_x = np.ascontiguousarray(np.clip(4 * (X - 8), 0, SIZE - 1))
+    compose(photo, foreground, empty, photo, map_x, Y, gains, WHOLE, out)
+    squeezed = out[4:-4, 9:13].astype(int)
+    assert np.abs(squeezed - 100).max() < 35
 
 
 def test_a_face_that_only_changes_its_expression_is_not_blurred() -> None:

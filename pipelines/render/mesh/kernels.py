@@ -10,8 +10,6 @@ import numba as nb
 import numpy as np
 
 _FAR = 1e9
-_SNAP = 1e-3
-"""Map entries this near to their own pixel are that pixel: rest stays exact whatever rounding did."""
 
 
 @nb.njit(cache=True, nogil=True)
@@ -161,61 +159,6 @@ def crease(map_x, map_y, gains, field, scale, window, rect):
             log = upper * (one - fy) + lower * fy
             if log != 0.0:
                 gains[y, x] *= np.exp(log)
-
-
-@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
-def compose(photo, foreground, empty, background, map_x, map_y, gains, rect, out):
-    """out = warped premultiplied foreground * gain over the background, inside `rect`; bilinear in float32.
-
-    Flat indices and written-out channels: a loop over channels costs 30 % more here.
-
-    Args:
-        photo, background, out: (S, S, 3) uint8, contiguous.
-        foreground: (S, S, 4) float32 premultiplied colour and alpha.
-        empty: (S, S) bool, where the four pixels that a sample from here on would blend hold no foreground.
-    """
-    top, bottom, left, right = rect
-    size = photo.shape[0]
-    limit = size - 1
-    edge, snap = np.float32(limit), np.float32(_SNAP)
-    one, half, white, zero = np.float32(1.0), np.float32(0.5), np.float32(255.0), np.float32(0.0)
-    front, back, still, result = foreground.reshape(-1), background.reshape(-1), photo.reshape(-1), out.reshape(-1)
-    for y in range(top, bottom):
-        for x in range(left, right):
-            u, v, gain = map_x[y, x], map_y[y, x], gains[y, x]
-            k = (y * size + x) * 3
-            if abs(u - np.float32(x)) < snap and abs(v - np.float32(y)) < snap and abs(gain - one) < snap:
-                result[k], result[k + 1], result[k + 2] = still[k], still[k + 1], still[k + 2]
-                continue
-            u, v = min(max(u, zero), edge), min(max(v, zero), edge)
-            i, j = np.int32(u), np.int32(v)
-            if empty[j, i]:
-                result[k], result[k + 1], result[k + 2] = back[k], back[k + 1], back[k + 2]
-                continue
-            fx, fy = u - np.float32(i), v - np.float32(j)
-            p = (j * size + i) * 4
-            q = p + 4 if i < limit else p
-            down = 4 * size if j < limit else 0
-            r, s = p + down, q + down
-            w11 = fx * fy
-            w10, w01 = fy - w11, fx - w11
-            w00 = one - fx - w10
-            red = front[p] * w00 + front[q] * w01 + front[r] * w10 + front[s] * w11
-            green = front[p + 1] * w00 + front[q + 1] * w01 + front[r + 1] * w10 + front[s + 1] * w11
-            blue = front[p + 2] * w00 + front[q + 2] * w01 + front[r + 2] * w10 + front[s + 2] * w11
-            alpha = front[p + 3] * w00 + front[q + 3] * w01 + front[r + 3] * w10 + front[s + 3] * w11
-            # near white the photo has lost what light would change: bleached brightening, grey darkening
-            more = gain - one
-            high, mid, low = red / white, green / white, blue / white
-            if more > zero:
-                high = mid = low = max(high, mid, low)
-            red += more * red * (one - high * high * high * high)
-            green += more * green * (one - mid * mid * mid * mid)
-            blue += more * blue * (one - low * low * low * low)
-            see_through = one - alpha
-            result[k] = np.uint8(np.int32(min(white, max(zero, red + back[k] * see_through + half))))
-            result[k + 1] = np.uint8(np.int32(min(white, max(zero, green + back[k + 1] * see_through + half))))
-            result[k + 2] = np.uint8(np.int32(min(white, max(zero, blue + back[k + 2] * see_through + half))))
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False)

@@ -14,7 +14,7 @@ from pipelines.portrait.crop import resample
 from pipelines.portrait.topology import N_LANDMARKS
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
-from pipelines.render.mesh import edge_kernels, kernels
+from pipelines.render.mesh import border_kernels, compose_kernels, kernels
 from pipelines.render.mesh.basis import MotionBasis
 from pipelines.render.mesh.completion import CheekCompletion
 from pipelines.render.mesh.eyes import EyeLayer
@@ -28,7 +28,6 @@ from pipelines.render.mesh.geometry import (
 )
 from pipelines.render.mesh.layers import Layers, cut_layers
 from pipelines.render.mesh.mouth import MouthLayer
-from pipelines.render.mesh.opening import box_around
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.rig import FaceRig
 from pipelines.render.mesh.shading import FaceLight
@@ -141,7 +140,7 @@ class MeshRenderer:
             for layer in handle.features:
                 layer.draw(frame, posed, flow)
             # eyes, mouth and cheek are drawn after the warp died down at the border
-            edge_kernels.hold_border(handle.image, frame, max(1, round(HOLD_SHARE * handle.geometry.size)))
+            border_kernels.hold_border(handle.image, frame, max(1, round(HOLD_SHARE * handle.geometry.size)))
         return frame
 
     def alpha(self, handle: Any) -> Floats:
@@ -184,28 +183,34 @@ class MeshRenderer:
             handle.depth,
         )
         handle.folds.apply(posed, maps, both)
-        edge_kernels.fade_border(*maps, both, max(1, round(BORDER_SHARE * geometry.size)))
-        kernels.compose(handle.image, layers.foreground, layers.empty, layers.background, *maps, both, out)
-        reach = OUTLINE_REACH * geometry.unit_px
-        edge_kernels.cover_by_share(
-            posed.vertices, geometry.edges, handle.map_x, handle.map_y, handle.depth, both, reach, out
+        border = max(1, round(BORDER_SHARE * geometry.size))
+        border_kernels.fade_border(*maps, both, border)
+        front, back = layers.foreground, layers.background
+        compose_kernels.compose(handle.image, front, layers.empty, back, *maps, both, out)
+        compose_kernels.cover_by_share(
+            posed.vertices,
+            uv,
+            gain,
+            geometry.edges,
+            front,
+            back,
+            *maps,
+            handle.depth,
+            both,
+            border,
+            self._outlines(geometry, posed),
+            out,
         )
         if handle.completion is not None:
             handle.completion.draw(out, posed, handle.depth)
-        self._soften_outlines(handle, posed, out)
 
-    def _soften_outlines(self, handle: MeshHandle, posed: PosedMesh, out: Frame) -> None:
-        geometry = handle.geometry
+    @staticmethod
+    def _outlines(geometry: MeshGeometry, posed: PosedMesh) -> tuple[float, float, float, float]:
+        """Which outlines are seen and how soft they are, see `cover_by_share`."""
         turned_deg = float(np.degrees(np.arccos(np.clip(posed.rotation[2, 2], -1.0, 1.0))))
-        if turned_deg <= 0.0:
-            return
         amount = float(smoothstep(turned_deg / OUTLINE_FROM_DEG))
         near = float(geometry.frame.to_px(SILHOUETTE_DEPTH_IN_HEAD)[2]) - OUTLINE_BEFORE * geometry.unit_px
-        left, top, right, bottom = box_around(posed.vertices[: geometry.n_face, :2], 2.0, out.shape[:2])
-        first_row, last_row, first_column, last_column = handle.drawn
-        rect = (max(top, first_row), min(bottom, last_row), max(left, first_column), min(right, last_column))
-        maps = (handle.map_x, handle.map_y, handle.depth)
-        edge_kernels.soften_outlines(out, *maps, rect, OUTLINE_JUMP * geometry.unit_px, near, amount)
+        return OUTLINE_REACH * geometry.unit_px, OUTLINE_JUMP * geometry.unit_px, near, amount
 
 
 def _union(a: Rect, b: Rect) -> Rect:

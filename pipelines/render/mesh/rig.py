@@ -24,6 +24,7 @@ from pipelines.render.mesh.anatomy import (
 )
 from pipelines.render.mesh.basis import EYEBALL_RADIUS_IN_HEAD, MotionBasis, local_fields, motion_basis
 from pipelines.render.mesh.geometry import (
+    SEGMENTS,
     MeshGeometry,
     face_triangles,
     fit_head_frame,
@@ -33,7 +34,7 @@ from pipelines.render.mesh.geometry import (
 from pipelines.render.mesh.lashes import LashFollow
 from pipelines.render.mesh.lids import lids_of_gaze
 from pipelines.render.mesh.posed import PosedMesh
-from pipelines.render.mesh.vertex_kernels import project, unfold
+from pipelines.render.mesh.vertex_kernels import give_way, project, unfold
 
 Doubles = NDArray[np.float64]
 
@@ -62,6 +63,8 @@ LIP_ROUNDS = 2
 LIP_REACH = 0.045
 """Height in head units over which a lip follows its inner edge when the two lips meet."""
 MAX_GAZE_DEG = 40.0
+LEAST_SPACING = 0.35
+"""Share of their way apart that a move of the head leaves between the rings around it."""
 TURN_BACK_DEG = 6.0
 """Degrees of turning back over which the strip beside the face changes its source."""
 
@@ -267,6 +270,8 @@ class FaceRig:
             geometry.vertices,
             out,
         )
+        if len(out) > geometry.n_face and shift.any():
+            give_way(geometry.vertices, geometry.follow, geometry.n_face, SEGMENTS, shift, LEAST_SPACING, out)
 
 
 class _LidRows:

@@ -28,8 +28,7 @@ class FaceLight:
         vertex_normals(geometry.vertices, self._triangles, self._count, True, self._rest)
         self._now = np.empty_like(self._rest)
         self._weight = geometry.follow * np.where(np.arange(len(self._rest)) < geometry.n_face, 1.0, geometry.carry)
-        self._oval = geometry.oval_ids
-        self._second_oval = geometry.n_face + np.arange(len(self._oval))
+        self._oval, self._on_oval = _beginnings(geometry)
         self._direction = STRENGTH * self._fit(image, geometry)
         self._gain = np.ones(len(self._rest), np.float32)
 
@@ -44,7 +43,7 @@ class FaceLight:
         log_gain = np.clip((self._now - self._rest) @ self._direction, -MAX_LOG_GAIN, MAX_LOG_GAIN)
         self._gain[:] = 1.0 + (np.exp(log_gain) - 1.0) * self._weight
         # the surroundings begin on the outline of the face: light that differed there would draw a line along it
-        self._gain[self._second_oval] = self._gain[self._oval]
+        self._gain[self._on_oval] = self._gain[self._oval]
         return self._gain
 
     def _fit(self, image: NDArray[np.uint8], geometry: MeshGeometry) -> Doubles:
@@ -63,3 +62,12 @@ class FaceLight:
             solution = np.linalg.solve(design.T @ (design * weights[:, None]) + ridge, design.T @ (target * weights))
             weights = 1.0 / (1.0 + ((target - design @ solution) / 0.2) ** 2)
         return np.asarray(solution[1:], np.float64)
+
+
+def _beginnings(geometry: MeshGeometry) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Vertices of the oval and those of the surroundings that lie on them: the second oval, and the silhouette where
+    it is no other line."""
+    count = len(geometry.oval_ids)
+    second, silhouette = geometry.n_face + np.arange(count), geometry.n_face + count + np.arange(count)
+    same = np.isclose(geometry.vertices[silhouette], geometry.vertices[geometry.oval_ids]).all(1)
+    return np.concatenate([geometry.oval_ids, geometry.oval_ids[same]]), np.concatenate([second, silhouette[same]])

@@ -52,6 +52,27 @@ def project(head, rotation, pivot, scale_px, camera, centre, shift, follow, rest
 
 
 @nb.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
+def give_way(rest, follow, first, segments, shift, least, out):
+    """Let rings around a face that is shifted go along rather than be pressed together or folded by it.
+
+    Args:
+        rest: (V, 3) px with the rings from vertex `first` on, inner to outer, `segments` each.
+        follow: (V,) share of `shift`, (2,) px, that is already in `out`.
+        least: share of its way in the photo that is left between a ring and the next.
+        out: (V, 3) float32 px, changed in place.
+    """
+    for spoke in range(segments):
+        share = 1.0
+        for v in range(first + spoke + segments, len(rest), segments):
+            inner = v - segments
+            ex, ey = rest[v, 0] - rest[inner, 0], rest[v, 1] - rest[inner, 1]
+            pressed = ex * shift[0] + ey * shift[1]
+            share = max(follow[v], min(share, share - (1.0 - least) * (ex * ex + ey * ey) / max(pressed, 1e-6)))
+            out[v, 0] += (share - follow[v]) * shift[0]
+            out[v, 1] += (share - follow[v]) * shift[1]
+
+
+@nb.njit(cache=True, nogil=True, boundscheck=False, error_model="numpy")
 def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, soft_rounds, rounds, scratch):
     """Smooth displacements where a triangle would fold or collapse, until every area ratio is at least `floor`.
 

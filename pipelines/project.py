@@ -7,7 +7,7 @@ import json
 import math
 import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import Any
 
 from pipelines.errors import StudioError
 from pipelines.files import write_atomic
+from pipelines.motion.controls import SLOTS
 from pipelines.motion.edit import FORMAT as EDIT_FORMAT
 from pipelines.motion.edit import Edit, HasSource
 from pipelines.motion.keyframes import MAX_SECONDS
@@ -36,6 +37,8 @@ MAX_NAME = 200
 _MAX_JSON = 16 << 20
 _JSON, _TRACK = "document.json", "track.npz"
 _PARTS = frozenset({_JSON, _TRACK, *("photo" + s for s in PHOTO_SUFFIXES), *("sound" + s for s in SOUND_SUFFIXES)})
+SIDED = frozenset(slot.control.key for slot in SLOTS if slot.side)
+"""Controls with a right and a left side."""
 _EXAMPLE = re.compile(r"[a-z0-9_-]{1,60}")
 _WHAT = "The project file"
 
@@ -85,6 +88,8 @@ class Document:
     """Plays with the track."""
     layers: tuple[Layer, ...] = ()
     playhead: Playhead = field(default_factory=Playhead)
+    apart: tuple[str, ...] = ()
+    """Controls whose right and left the visitor moves apart, in order of their names; all others move together."""
 
     def __post_init__(self) -> None:
         if len(self.layers) > MAX_LAYERS:
@@ -118,6 +123,20 @@ class Document:
 
     def with_playhead(self, playhead: Playhead) -> Document:
         return replace(self, playhead=playhead)
+
+    def with_apart(self, keys: Iterable[str], *, is_apart: bool) -> Document:
+        """With the sides of some controls parted or joined; their values stay.
+
+        Raises:
+            StudioError: no control of that name has two sides.
+        """
+        keys = set(keys)
+        if unknown := keys - SIDED:
+            raise StudioError(
+                f"`{min(unknown)[:60]}` should be a control with a right and a left side; choose another one."
+            )
+        both = keys | set(self.apart) if is_apart else set(self.apart) - keys
+        return replace(self, apart=tuple(sorted(both)))
 
     def add_layer(self, layer: Layer, *, index: int | None = None) -> Document:
         """With one more layer, on top or below the layer `index`."""
@@ -181,6 +200,7 @@ def _pack(document: Document) -> bytes:
         "sound": sound and "sound" + sound.suffix,
         "layers": [layer.to_dict() for layer in document.layers],
         "playhead": asdict(document.playhead),
+        "apart": list(document.apart),
     }
     parts = {
         _JSON: json.dumps(record, allow_nan=False, ensure_ascii=False).encode(),
@@ -219,6 +239,7 @@ def _unpack(data: bytes) -> Document:
         sound=_read_media(record.get("sound"), "sound", SOUND_SUFFIXES, parts),
         layers=tuple(Layer.from_dict(layer) for layer in layers),
         playhead=_read_playhead(record.get("playhead", {})),
+        apart=_read_apart(record.get("apart", [])),
     )
 
 
@@ -295,6 +316,12 @@ def _read_media(name: Any, stem: str, suffixes: tuple[str, ...], parts: dict[str
     if suffix not in suffixes or name not in parts:
         raise StudioError(f"`{stem}` of the project file should name a part it holds but is {str(name)[:40]!r}.")
     return Media(suffix, parts[name])
+
+
+def _read_apart(record: Any) -> tuple[str, ...]:
+    if not isinstance(record, list) or not all(isinstance(key, str) for key in record):
+        raise StudioError("`apart` of the project file should be a list of controls; save it again.")
+    return Document().with_apart(record, is_apart=True).apart
 
 
 def _read_playhead(record: Any) -> Playhead:

@@ -34,6 +34,7 @@ def document_state(session: Session) -> dict[str, Any]:
         "fps": document.track.fps,
         "layers": [layer.to_dict() for layer in document.layers],
         "playhead": vars(document.playhead),
+        "apart": document.apart,
         "history": {"labels": history.labels, "position": history.position},
         "name": document.portrait.name,
         "saved_at": session.saved_at,

@@ -59,6 +59,14 @@ def _edit(document: Document, args: Args) -> Change:
     return document.with_edit(Edit.of(_object(args, "values"), mask=mask)), "Edit"
 
 
+def _link(document: Document, args: Args) -> Change:
+    """The sides of `controls` move `apart` or together from now on; no value changes."""
+    keys, is_apart = args.get("controls"), _flag(args, "apart", True)
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise StudioError(f"`controls` should be a list of names but is {str(keys)[:40]!r}; reload the page.")
+    return document.with_apart(keys, is_apart=is_apart), "Part the sides" if is_apart else "Join the sides"
+
+
 # ---- layers ----
 def _add_layer(document: Document, args: Args) -> Change:
     """`layer` as far as it is not the default; `from_edit` moves the edit's values into it; `index` from below."""
@@ -159,6 +167,7 @@ def _drop_clip(document: Document, args: Args) -> Change:
 
 DOCUMENT_OPS: dict[str, Callable[[Document, Args], Change]] = {
     "edit": _edit,
+    "link": _link,
     "add_layer": _add_layer,
     "update_layer": _update_layer,
     "duplicate_layer": _duplicate_layer,

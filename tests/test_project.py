@@ -22,7 +22,7 @@ from pipelines.motion.edit import Edit, apply_edit
 from pipelines.motion.keyframes import Curve, Key
 from pipelines.motion.layers import Layer
 from pipelines.motion.track import Track
-from pipelines.project import Document, Media, Playhead, PortraitRef
+from pipelines.project import SIDED, Document, Media, Playhead, PortraitRef
 from tests.motion.layer_strategies import layers
 from tests.motion.strategies import edits, generators, random_motion, random_source, same
 
@@ -48,6 +48,7 @@ def documents(draw: st.DrawFn) -> Document:
         playhead=Playhead(
             seconds=draw(st.floats(0, 100)), loop=draw(st.booleans()), stop_s=draw(st.none() | st.just(3.0))
         ),
+        apart=tuple(sorted(draw(st.sets(st.sampled_from(sorted(SIDED)), max_size=3)))),
     )
     return document
 
@@ -238,6 +239,8 @@ MALICIOUS = {
     "an unknown playhead": project(playhead={"speed": 1}),
     "a playhead nowhere": project(playhead={"seconds": -1}),
     "a loop in text": project(playhead={"loop": "yes"}),
+    "parted sides in text": project(apart="smile"),
+    "parted sides of what has none": project(apart=["jaw_open"]),
 }
 
 

@@ -88,6 +88,7 @@
     studio.mask.sync(rest.mask_key);
     studio.clip.receive(rest.clip);
     showTarget();
+    store.loadLinks(isOurs ? (before?.apart ?? []) : [], rest.apart, pendingSlots());
     if (isOurs && before?.revision === rest.revision) return;
     if (isGone) studio.emit("target");
     studio.emit("document");

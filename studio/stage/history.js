@@ -21,6 +21,16 @@
     sent.then(() => studio.emit("commit", { values: doc.edit(), label }), () => {});
   }
 
+  /** Part or join the sides of controls: one step, with the values that joining makes equal. */
+  function link(keys, linked, label) {
+    commit("Edit");
+    const joins = doc.gesture(label);
+    const slots = keys.flatMap((key) => studio.table.slotsOf.get(key));
+    announce(doc.send("link", { controls: keys, apart: !linked, label, joins }, { slots }), label);
+    for (const key of keys) studio.store.setLinked(key, linked);
+    commit(label, { joins });
+  }
+
   /** Resolves with whether there was a step to go. */
   async function go(op, args = {}) {
     commit("Edit");
@@ -39,6 +49,7 @@
 
   studio.history = {
     commit,
+    link,
     undo: () => go("undo"),
     redo: () => go("redo"),
     jump: (step) => go("jump", { position: step }),

@@ -139,12 +139,14 @@
     });
     link.addEventListener("click", () => {
       const isApart = AXES.some(store.isApart);
-      AXES.forEach((key) => store.setLinked(key, isApart));
+      history.link(AXES, isApart, isApart ? "Join the gaze" : "Part the gaze");
       gazeSide = isApart ? "both" : "right";
-      history.commit(isApart ? "Join the eyes" : "Part the eyes");
       show();
     });
-    studio.on("links", show);
+    studio.on("links", (key) => {
+      if (AXES.includes(key) && !AXES.some(store.isApart)) gazeSide = "both";
+      show();
+    });
     show();
     return element;
   }
@@ -176,8 +178,8 @@
       rows.paintStale();
     };
     link.addEventListener("click", () => {
-      store.setLinked("eye_ratio", store.isApart("eye_ratio"));
-      history.commit("Eye aspect ratio");
+      const isApart = store.isApart("eye_ratio");
+      history.link(["eye_ratio"], isApart, isApart ? "Join the eye openings" : "Part the eye openings");
     });
     studio.on("links", show);
     show();

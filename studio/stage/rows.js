@@ -122,8 +122,8 @@
     if (!row) return;
     if (event.target.closest("[data-reset]")) reset(row);
     else if (event.target.closest("[data-action=link]")) {
-      store.setLinked(row.name, store.isApart(row.name));
-      commit(row);
+      const isApart = store.isApart(row.name);
+      history.link([row.name], isApart, `${isApart ? "Join" : "Part"} the sides of ${table.label(row.name)}`);
     }
   }
 

@@ -138,17 +138,27 @@
 
   /** Join or part the sides of a control; joining takes the mean. */
   function setLinked(controlKey, linked) {
-    if (linked) {
-      const value = get(controlKey);
-      const slots = table.slotsOf.get(controlKey);
-      const untouched = slots.every((slot) => !isEdited(slot));
-      apart.delete(controlKey);
-      if (!untouched) assign(Object.fromEntries(slots.map((slot) => [slot, value])));
-    } else {
-      apart.add(controlKey);
-    }
+    const value = get(controlKey);
+    const slots = table.slotsOf.get(controlKey);
+    showLinked(controlKey, linked);
+    if (linked && slots.some(isEdited)) assign(Object.fromEntries(slots.map((slot) => [slot, value])));
+  }
+
+  function showLinked(controlKey, linked) {
+    if (apart.has(controlKey) !== linked) return;
+    if (linked) apart.delete(controlKey);
+    else apart.add(controlKey);
     studio.emit("links", controlKey);
     requestPaint();
+  }
+
+  /** Sides that the document has joined or parted since `before`; those that differ stay apart, and so do slots in `kept`. */
+  function loadLinks(before, next, kept) {
+    for (const key of new Set([...before, ...next])) {
+      if (before.includes(key) === next.includes(key) || table.slotsOf.get(key).some((slot) => kept.has(slot))) continue;
+      showLinked(key, !next.includes(key));
+      followLink(table.slotsOf.get(key)[0]);
+    }
   }
 
   const reset = (slots) => assign(Object.fromEntries(slots.map((slot) => [slot, defaults[index(slot)]])));
@@ -212,6 +222,7 @@
     isEdited,
     isApart,
     setLinked,
+    loadLinks,
     reset,
     edits,
     editedControls,

@@ -146,8 +146,9 @@ class Studio:
             if (step === null) await studio.history.startOver();
             else await studio.history.jump(step);
             studio.playback.pause();
+            // sides that a value parted stay apart when they are equal again
             for (const key of studio.table.slotsOf.keys()) {
-                if (studio.store.isApart(key)) studio.store.setLinked(key, true);
+                if (!studio.state.doc.apart.includes(key)) studio.store.setLinked(key, true);
             }
             studio.facemap.setShown(true);
             await studio.view.choose('crop');

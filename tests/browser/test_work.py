@@ -130,6 +130,23 @@ def test_sides_link_part_and_join(studio: Studio) -> None:
     studio.row("smile").locator("[data-action=link]").click()
     assert studio.get("smile_right") == studio.get("smile_left") == pytest.approx(0.5)
     assert not right.is_visible()
+    # each of it is a step, also where no value changed
+    studio.settle()
+    assert studio.run("() => studio.history.labels().slice(1)") == [
+        "Part the sides of Smile", "Smile, right", "Edit", "Join the sides of Smile",
+    ]  # fmt: skip
+    studio.page.keyboard.press("Control+z")
+    studio.settle()
+    assert right.is_visible() and studio.get("smile_left") == pytest.approx(0.2)
+    studio.run("() => studio.history.jump(1)")
+    studio.settle()
+    assert right.is_visible() and studio.get("smile_right") == studio.get("smile_left") == 0
+    studio.page.keyboard.press("Control+z")
+    studio.settle()
+    assert not right.is_visible()
+    studio.page.keyboard.press("Control+Shift+z")
+    studio.settle()
+    assert right.is_visible()
 
 
 def test_mirror_exchanges_the_sides_and_twice_is_nothing(studio: Studio) -> None:

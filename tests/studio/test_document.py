@@ -21,7 +21,7 @@ from pipelines.motion.layers import MODES, Layer, allowed, value_range
 from pipelines.motion.space import Motion
 from pipelines.motion.stack import Stack
 from pipelines.motion.track import Track
-from pipelines.project import Document
+from pipelines.project import SIDED, Document
 from studio.clip import Clip
 from studio.document_ops import DOCUMENT_OPS, HISTORY_OPS, apply_op
 from studio.export import PictureOrder, write_picture
@@ -118,6 +118,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("update_layer", {"index": 0, "changes": {"regions": {"yaw_deg": 1}}}, "regions"),
     ("move_layer", {"index": 0, "to": 4}, "`layer`"),
     ("remove_layer", {"index": -1}, "`index`"),
+    ("link", {"controls": "smile"}, "`controls`"),
+    ("link", {"controls": ["jaw_open"]}, "`jaw_open`"),
     ("set_curves", {"index": 0, "curves": {"smile_left": [[0, 9, "hold"]]}}, "between"),
     ("set_curves", {"index": 0, "curves": {"smile_left": [[-1, 0]]}}, "`time_s`"),
     ("set_curves", {"index": 0, "curves": {"mask_feather": [[0, 1]]}}, "mask"),
@@ -155,7 +157,7 @@ def test_the_routes_of_the_work_demand_the_token(client: TestClient, session: Se
 # ---- any operations and back ----
 def random_op(source: random.Random, document: Document) -> tuple[str, dict[str, Any]]:
     """An operation that is possible on this document."""
-    names = ["edit", "add_layer"] if not document.layers else [*DOCUMENT_OPS, "key", "update_layer"]
+    names = ["edit", "add_layer", "link"] if not document.layers else [*DOCUMENT_OPS, "key", "update_layer"]
     name = source.choice(names)
     if len(document.layers) > 8:
         name = "remove_layer"
@@ -165,6 +167,8 @@ def random_op(source: random.Random, document: Document) -> tuple[str, dict[str,
     value = source.uniform(low, high)
     if name == "edit":
         return name, {"values": {slot.key: value}, "label": slot.key}
+    if name == "link":
+        return name, {"controls": [source.choice(sorted(SIDED))], "apart": source.random() < 0.7}
     if name == "add_layer":
         return name, {"from_edit": source.random() < 0.3, "layer": {"mode": source.choice(MODES)}}
     if name == "update_layer":

@@ -1,9 +1,12 @@
-"""Fixtures every test may use."""
+"""Fixtures every test may use, and how tests share the machine."""
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Generator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.server import server_url
@@ -11,6 +14,33 @@ from tests.server import server_url
 __all__ = ["server_url"]
 
 REPO = Path(__file__).resolve().parent.parent
+
+# how long an example takes says more about the machine than about the code
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of the page first: they take longest, and no worker should end with one of them while others rest."""
+    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test marked `alone` runs when all others of this checkout have ended, and they begin when it has."""
+    folder = item.config.rootpath / ".pytest_cache"
+    folder.mkdir(exist_ok=True)
+    is_alone = item.get_closest_marker("alone") is not None
+    with (folder / "gate").open("w") as gate, (folder / "room").open("w") as room:
+        # whoever waits for the empty room holds the gate, so that nobody enters before
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if is_alone else fcntl.LOCK_SH)
+        fcntl.flock(gate, fcntl.LOCK_UN)
+        try:
+            return (yield)
+        finally:
+            # processes that a test forked hold the same lock: only unlocking gives it up for all
+            fcntl.flock(room, fcntl.LOCK_UN)
 
 
 @pytest.fixture(scope="session")

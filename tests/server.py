@@ -30,23 +30,27 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def running_server(**environment: str) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """(address, process) of a studio on a free port, without network access of its own."""
+    """(address, process) of a studio on a free port, without network access of its own.
+
+    What visitors made goes with it, unless `DITTO_RECOVERY` names a folder.
+    """
     port = environment.get("GRADIO_SERVER_PORT") or free_port()
-    settings = {
-        "GRADIO_SERVER_PORT": str(port),
-        "GRADIO_ANALYTICS_ENABLED": "False",
-        "HF_HUB_OFFLINE": "1",
-        "DITTO_RECOVERY": os.environ.get("DITTO_RECOVERY") or tempfile.mkdtemp(prefix="ditto-recovery-"),
-        **environment,
-    }
-    process = subprocess.Popen([sys.executable, str(APP)], env=os.environ | settings, cwd=APP.parent)
     url = f"http://127.0.0.1:{port}/"
-    try:
-        _wait(url, process)
-        yield url, process
-    finally:
-        process.terminate()
-        process.wait(STOP_SECS)
+    with tempfile.TemporaryDirectory(prefix="ditto-recovery-", ignore_cleanup_errors=True) as work:
+        settings = {
+            "GRADIO_SERVER_PORT": str(port),
+            "GRADIO_ANALYTICS_ENABLED": "False",
+            "HF_HUB_OFFLINE": "1",
+            "DITTO_RECOVERY": os.environ.get("DITTO_RECOVERY") or work,
+            **environment,
+        }
+        process = subprocess.Popen([sys.executable, str(APP)], env=os.environ | settings, cwd=APP.parent)
+        try:
+            _wait(url, process)
+            yield url, process
+        finally:
+            process.terminate()
+            process.wait(STOP_SECS)
 
 
 def _wait(url: str, process: subprocess.Popen[bytes]) -> None:

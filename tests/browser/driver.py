@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import psutil
 from playwright.sync_api import Browser, BrowserContext, Page
 
 DESKTOP = (1440, 900)
@@ -169,9 +172,33 @@ def difference(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.abs(a.astype(int) - b.astype(int)).mean())
 
 
-def crowding() -> float:
-    """How many times as much wants to run as the machine has cores, at least 1: rates are asked for accordingly."""
-    return max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+class Crowd:
+    """How much of the machine others take while something is measured: rates are asked for accordingly.
+
+    Others are all processes but the test's own: pytest, its studio and its browser.
+    """
+
+    def __init__(self) -> None:
+        self._start = self._seconds()
+
+    @property
+    def factor(self) -> float:
+        """All cores over those that others left since the start, at least 1."""
+        elapsed_s, idle_s, own_s = np.subtract(self._seconds(), self._start)
+        total_s = elapsed_s * (os.cpu_count() or 1)
+        return float(total_s / np.clip(idle_s + own_s, 0.1 * total_s, total_s))
+
+    @staticmethod
+    def _seconds() -> tuple[float, float, float]:
+        """Time now, idle time of all cores, CPU time of the test's own processes."""
+        me = psutil.Process()
+        own_s = 0.0
+        for process in (me, *me.children(recursive=True)):
+            with contextlib.suppress(psutil.Error):
+                times = process.cpu_times()
+                own_s += times.user + times.system
+        machine = psutil.cpu_times()
+        return time.monotonic(), machine.idle + getattr(machine, "iowait", 0.0), own_s
 
 
 SEEN = "try { localStorage.setItem('studio.tour', 'done'); } catch { /* no storage on a blank page */ }"

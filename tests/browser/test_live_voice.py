@@ -174,6 +174,7 @@ def test_a_slider_acts_on_the_running_voice(listening: Studio) -> None:
     end(listening, before)
 
 
+@pytest.mark.alone
 def test_a_file_streams_with_its_sound_in_step(listening: Studio) -> None:
     before = clip_key(listening)
     listening.panel("speech")

@@ -327,6 +327,7 @@ def test_badge_and_export_panel_say_how_to_get_the_neural_renderer(studio: Studi
     assert section.get_by_role("button", name="Build engines").count() == 0
 
 
+@pytest.mark.alone
 def test_a_fast_drag_stays_cheap_and_its_last_value_arrives(studio: Studio) -> None:
     script = """async () => {
         const input = document.querySelector('.sl[data-key="jaw_open"] input[type=range]');

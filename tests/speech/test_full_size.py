@@ -106,7 +106,9 @@ def test_a_film_starts_as_the_photo_and_its_eyes_follow_the_blink_table(audio: A
     assert not still.motion.exp.reshape(-1, 63)[:, EYES].any() and not still.motion.yaw_deg.any()
 
 
-def test_seed_mood_voice_and_portrait_all_act(audio: Audio, portrait: Portrait) -> None:
+def test_seed_mood_voice_and_portrait_all_act(portrait: Portrait) -> None:
+    audio = Audio(noise(2 * SAMPLE_RATE))
+
     def made(sound: Audio = audio, face: Portrait = portrait, **change: object) -> Track:
         return full_size_motion(sound, portrait=face, delivery=replace(DELIVERY, **change))
 

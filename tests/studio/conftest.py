@@ -60,13 +60,14 @@ def _warm() -> Iterator[Services]:
 
 @pytest.fixture
 def services(_warm: Services, clock: Clock, tmp_path: Path) -> Iterator[Services]:
-    """The warm renderer with a store of its own."""
+    """The warm renderer and voice with a store of their own."""
     store = SessionStore(capacity=4, time_to_live_secs=100, busy_secs=10, clock=clock)
     yield Services(
         store=store,
         outbox=_warm.outbox,
         examples=_warm.examples,
         pool=_warm.pool,
+        speech=_warm.speech,
         _chosen=_warm._chosen,
         _ready=_warm._ready,
         _prepared=_warm._prepared,

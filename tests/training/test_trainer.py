@@ -97,16 +97,15 @@ def test_a_resumed_run_equals_an_uninterrupted_one(config: TrainingConfig, tmp_p
     assert all(torch.equal(whole[name], parts[name]) for name in whole)
 
 
-def _train_together(config: TrainingConfig, folder: Path, *options: str) -> list[dict[str, torch.Tensor]]:
-    """Weights of each of two processes on CPUs that talk through gloo, as Accelerate expects them to be started."""
+def test_two_processes_train_one_model_and_go_on_together(config: TrainingConfig, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 
-    folder.mkdir(exist_ok=True)
-    path = folder / "config.json"
-    path.write_text(json.dumps(asdict(config)))
+    config = replace(config, steps=6, batch=4, check_every=3, held_out=1)
+    (tmp_path / "config.json").write_text(json.dumps(asdict(config)))
+    # on CPUs that talk through gloo, as Accelerate expects them to be started
     start = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     done = subprocess.run(
-        [*start, "-m", "tests.training.together", str(path), str(folder), *options],
+        [*start, "-m", "tests.training.together", str(tmp_path / "config.json"), str(tmp_path)],
         env={**os.environ, "ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"},
         cwd=REPO,
         capture_output=True,
@@ -114,18 +113,12 @@ def _train_together(config: TrainingConfig, folder: Path, *options: str) -> list
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    return [load_file(folder / f"of_{rank}_in_2.safetensors") for rank in range(2)]
-
-
-def test_two_processes_train_one_model_and_go_on_together(config: TrainingConfig, tmp_path: Path) -> None:
-    config = replace(config, steps=6, batch=4, check_every=3, held_out=1)
-    one, other = _train_together(config, tmp_path / "whole")
+    one, other = (load_file(tmp_path / "whole" / f"of_{rank}_in_2.safetensors") for rank in range(2))
     assert all(torch.isfinite(value).all() for value in one.values())
     assert one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-    half = tmp_path / "whole" / "half"
-    assert json.loads((half / "last.json").read_text())["step"] == 3
-    again = _train_together(config, half, "--resume")
-    assert json.loads((half / "last.json").read_text())["step"] == 6
+    assert json.loads((tmp_path / "half" / "stopped.json").read_text())["step"] == 3
+    again = [load_file(tmp_path / "half" / f"of_{rank}_in_2.safetensors") for rank in range(2)]
+    assert json.loads((tmp_path / "half" / "last.json").read_text())["step"] == 6
     assert all(torch.equal(one[name], resumed[name]) for resumed in again for name in one)
 
 

@@ -22,6 +22,11 @@ MAKE = """async () => {
     await studio.doc.settled();
 }"""
 SAVED = "() => studio.state.savedAt"
+LONGER = """{
+    const start = window.setTimeout;
+    window.setTimeout = (run, ms, ...more) => start(run, ms === 5000 ? 60000 : ms, ...more);
+}"""
+"""Information stays five seconds; a busy machine may look later."""
 
 
 def make(studio: Studio) -> None:
@@ -53,6 +58,7 @@ def drop(studio: Studio, path: Path) -> None:
 @pytest.fixture
 def context(browser: Browser):
     context = open_context(browser, accept_downloads=True)
+    context.add_init_script(LONGER)
     yield context
     context.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,9 @@ from pipelines.evaluation.atlas_fit import load_pairs
 from pipelines.evaluation.bench_render import bench_stages, timed_stages
 from pipelines.evaluation.degraded import AS_IT_IS, EDITS, TILE_PX, evaluate_degraded
 from pipelines.evaluation.renderer import RendererReport, clip_checks, find_clips
-from pipelines.evaluation.renderer_clips import COPY, DIMS, LANDMARKS, SIMILARITY, evaluate_clip
+from pipelines.evaluation.renderer_clips import COPY, DIMS, LANDMARKS, SIMILARITY, evaluate_clip, find_landmarks
 from pipelines.evaluation.renderer_stills import Still, background_std, random_vectors, robustness, zero_difference
+from pipelines.evaluation.renderer_sweeps import MEASURES, Sweep, repeatability
 from pipelines.motion.controls import SLOT_HI, SLOT_LO
 from pipelines.portrait.crop import resample
 from pipelines.portrait.load import load_photo
@@ -35,6 +37,19 @@ def test_a_shipped_portrait_keeps_its_promises_in_a_short_run(still: Still) -> N
     assert background_std(still)[0] <= 0.1
     counts = robustness(still, edits=12)
     assert (counts.edits, counts.not_finite) == (12, 0)
+
+
+def test_a_control_may_go_back_by_what_the_landmarker_cannot_repeat_and_no_more(still: Still) -> None:
+    measure = MEASURES["jaw_open"]
+    deviation = repeatability(still.draw({}), measure)
+    rest, open_wide = (measure(find_landmarks(still.draw(values))) for values in ({}, {"jaw_open": 1.0}))
+    assert 0 < deviation < 0.1 * (open_wide - rest)
+    good = Sweep("jaw_open", span=1.0, backward=0.1, allowed=0.2, drawn_backward_pct=0.0)
+    assert good.monotone and good.seen and good.monotone_as_drawn
+    assert not replace(good, backward=0.3).monotone
+    assert not replace(good, span=0.1).seen and not replace(good, span=-0.3).monotone
+    assert not replace(good, drawn_backward_pct=1.0).monotone_as_drawn
+    assert not replace(good, backward=float("nan")).monotone
 
 
 def test_random_edits_stay_inside_the_sliders_and_repeat() -> None:

@@ -188,7 +188,7 @@ def test_pose_leaves_the_far_background_where_it_was(
     assert np.abs(posed.vertices[still, :2] - case.geometry.vertices[still, :2]).max() < 1e-3
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", (*NAMES, "pearl_earring"))
 def test_a_stronger_smile_is_a_wider_one_to_the_end_of_its_slider(name: str) -> None:
     corners = [61, 291]
     head = handle(name).geometry.vertices_in_head[corners]
@@ -196,4 +196,4 @@ def test_a_stronger_smile_is_a_wider_one_to_the_end_of_its_slider(name: str) -> 
     widths = [
         np.linalg.norm(np.diff(head + displacement(name, smile=float(value))[corners], axis=0)) for value in strengths
     ]
-    assert np.diff(widths).min() > -0.05 * (widths[-1] - widths[0])
+    assert np.diff(widths).min() > 0

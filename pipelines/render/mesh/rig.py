@@ -55,7 +55,7 @@ SOFT_ROUNDS, UNFOLD_ROUNDS = 6, 32
 UNFOLD_ATTEMPTS, SHRINK = 20, 0.015
 """Share by which the whole displacement shrinks more from attempt to attempt: little at first, or a stronger edit
 would show less than a weaker one."""
-WATCHED_FACING = 0.03
+WATCHED_FACING = 0.08
 """Cosine of the angle to the camera from which a triangle is kept from folding."""
 WATCHED_HEIGHT = 0.02
 """Height in head units (3 px in a 512 crop) from which it is."""

@@ -20,9 +20,19 @@ hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
 
+LONGEST = ("browser", "training", "test_batch.py", "networks", "render", "speech", "studio")
+"""Parts of this folder whose files take longest; no worker should end with one of them while others rest."""
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files of the page first: they take longest, and no worker should end with one of them while others rest."""
-    items.sort(key=lambda item: item.get_closest_marker("browser") is None)
+    """The longest parts first."""
+    here = Path(__file__).parent
+
+    def place(item: pytest.Item) -> int:
+        part = item.path.relative_to(here).parts[0]
+        return LONGEST.index(part) if part in LONGEST else len(LONGEST)
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,7 +17,7 @@ import pytest
 
 APP = Path(__file__).resolve().parent.parent / "app.py"
 START_SECS = 120
-STOP_SECS = 20
+STOP_SECS = 60
 POLL_SECS = 0.2
 
 

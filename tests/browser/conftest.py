@@ -22,13 +22,14 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def driver() -> Iterator[Playwright]:
+    """Ends with the browser tests: while it lives its event loop runs, and no other can in this thread."""
     with sync_playwright() as playwright:
         yield playwright
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(driver: Playwright, chromium: str) -> Iterator[Browser]:
     browser = driver.chromium.launch(executable_path=chromium, args=list(LAUNCH))
     yield browser
@@ -42,7 +43,7 @@ def studio_url(request: pytest.FixtureRequest) -> str:
     return url.rstrip("/")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def _shared(browser: Browser, studio_url: str) -> Iterator[Studio]:
     context = open_context(browser)
     yield open_studio(context, studio_url)

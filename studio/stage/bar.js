@@ -90,7 +90,7 @@
     const { connection, transport } = studio.stage;
     const badge = one(".badge", bar);
     const ms = metrics.renderMs() ?? renderer.ms;
-    const figures = Number.isFinite(ms) && ms !== null ? ` · ${Math.round(ms)} ms` : "";
+    const figures = Number.isFinite(ms) && ms !== null ? `<span class="ms"> · ${Math.round(ms)} ms</span>` : "";
     const isLost = connection === "lost";
     const text = isLost ? "Reconnecting" : `${renderer.name}<span class="only-desktop"> · ${escape(renderer.device)}</span>${figures}`;
     badge.dataset.health = isLost || transport !== "ws" || renderer.fallback ? "warn" : "ok";

@@ -8,9 +8,17 @@
   const available = () => state.data.panels.filter(({ key }) => studio.panels[key]);
 
   function frame({ key, label, help }) {
+    const explain = studio.button("help", `What ${label} is for`, { action: "explain", small: true, kind: "only-phone" });
     const reset = studio.button("reset", `Reset ${label} · Shift R`, { action: "reset-panel", small: true, text: "Reset" });
     return make(`<div class="panel" role="tabpanel" id="st-panel-${key}" data-panel-body="${key}" aria-label="${escape(label)}">
-      <div class="panel-head"><div><h2>${escape(label)}</h2>${help.map((line) => `<p>${escape(line)}</p>`).join("")}</div>${hasControls(key) ? reset : ""}</div></div>`);
+      <div class="panel-head"><div><h2>${escape(label)}</h2>${help.map((line) => `<p>${escape(line)}</p>`).join("")}</div>
+      <span class="head-tools">${explain}${hasControls(key) ? reset : ""}</span></div></div>`);
+  }
+
+  /** On a phone the two lines of help cost a slider; there they come when asked for, in all panels. */
+  function setExplained(isExplained) {
+    root().classList.toggle("explained", isExplained);
+    for (const button of all("[data-action=explain]", root())) button.setAttribute("aria-expanded", isExplained);
   }
 
   function mount(host) {
@@ -20,8 +28,10 @@
       const element = frame(panel);
       host.append(element);
       studio.panels[panel.key](element);
+      one("[data-action=explain]", element).addEventListener("click", () => setExplained(!root().classList.contains("explained")));
       one("[data-action=reset-panel]", element)?.addEventListener("click", () => actions.resetPanel(panel.key));
     }
+    setExplained(false);
     show();
     updateDisabled();
     rows.paintEverything();

@@ -54,12 +54,33 @@ def test_nothing_scrolls_or_is_cut(studio: Studio, size: tuple[int, int]) -> Non
         studio.page.set_viewport_size({"width": DESKTOP[0], "height": DESKTOP[1]})
 
 
+def _explains_itself_when_asked(phone: Studio) -> None:
+    """The two lines of help open and close, and the portrait's name is whole on the smallest phone."""
+    help_lines, button = (
+        phone.page.locator(".panel.open .panel-head p"),
+        phone.page.locator(".panel.open [data-action=explain]"),
+    )
+    assert not help_lines.first.is_visible()
+    button.tap()
+    assert help_lines.first.is_visible() and help_lines.last.is_visible()
+    phone.page.set_viewport_size({"width": 360, "height": 740})
+    phone.set(smile=0.3)
+    phone.page.wait_for_function("() => document.querySelector('.badge').textContent.includes('ms')")
+    _fits(phone.page)
+    assert phone.page.locator(".doc span").evaluate("name => name.scrollWidth <= name.clientWidth")
+    phone.set(smile=0)
+    phone.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
+    button.tap()
+    assert not help_lines.first.is_visible()
+
+
 def test_phone_shows_picture_three_sliders_and_tabs_at_once(browser: Browser, studio_url: str) -> None:
     with _fresh(browser, studio_url, size=PHONE, has_touch=True) as phone:
         for panel in phone.run("() => studio.availablePanels().map(panel => panel.key)"):
             phone.panel(panel)
             _fits(phone.page)
         phone.panel("expression")
+        _explains_itself_when_asked(phone)
         rail = phone.page.locator(".rail").bounding_box()
         picture = phone.page.locator("canvas.picture").bounding_box()
         assert rail and picture

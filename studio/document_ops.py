@@ -139,8 +139,22 @@ def _move_layer(document: Document, args: Args) -> Change:
 
 
 def _set_curves(document: Document, args: Args) -> Change:
-    """`curves` {slot: [[time_s, value, kind], ...] or null} in place of those slots' curves."""
-    index, layer = _layer(document, args)
+    """`curves` {slot: [[time_s, value, kind], ...] or null} in place of those slots' curves in the layer `index`.
+
+    `layers`, a list of such objects, changes several layers in one step.
+    """
+    parts = args.get("layers", [args])
+    if not isinstance(parts, list) or not parts or not all(isinstance(part, Mapping) for part in parts):
+        raise StudioError("`layers` should be a list of layers with their `curves`; reload the page.")
+    names = []
+    for part in parts:
+        index, layer = _layer(document, part)
+        document = document.replace_layer(index, layer.with_curves(_curves(part)))
+        names.append(layer.name)
+    return document, f"Keys of {names[0]}" if len(names) == 1 else f"Keys of {len(names)} layers"
+
+
+def _curves(args: Args) -> dict[str, Curve | None]:
     curves: dict[str, Curve | None] = {}
     for slot, keys in _object(args, "curves").items():
         if keys is not None and not (isinstance(keys, list) and all(isinstance(key, list) for key in keys)):
@@ -148,7 +162,7 @@ def _set_curves(document: Document, args: Args) -> Change:
                 f"`{slot[:60]}` should be a list of [time_s, value, kind] keys or null; reload the page."
             )
         curves[slot] = Curve.of(keys) if keys else None
-    return document.replace_layer(index, layer.with_curves(curves)), f"Keys of {layer.name}"
+    return curves
 
 
 def _key(document: Document, args: Args) -> Change:

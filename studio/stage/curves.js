@@ -118,9 +118,8 @@
 
   const withKind = (channels, picks, kind) => moved(channels, picks, ([time, value]) => [time, value, kind]);
 
-  /** Picked keys with times counted from the first of them. */
-  function copied(channels, picks) {
-    const [start] = extent(picks);
+  /** Picked keys with times counted from `start`. */
+  function copied(channels, picks, start) {
     const clip = {};
     for (const slot of picks.keys()) {
       const keys = (channels[slot] || []).filter((key) => isPicked(picks, slot, key));

@@ -1,12 +1,12 @@
 // Which keys are selected and what is done with them. Everything goes to the server as an operation on the document.
 (() => {
   const { state, curves, playback, timeview, toast, table } = studio;
-  /** Selected keys lie in one layer: Map slot -> Set of times. */
-  let layer = null;
+  /** Selected keys: Map layer -> Map slot -> Set of times, none of them empty. */
   let picks = new Map();
-  let clipboard = null;
-  /** What a drag shows before the server has answered: {index, changes, curves}. */
-  let preview = null;
+  /** Copied keys, [{index, keys}] by the layer they came from; times count from the first of all. */
+  let clipboard = [];
+  /** What a drag shows before the server has answered: [{index, changes, curves}]. */
+  let preview = [];
 
   // ---- reading ----
   const layers = () => state.doc?.layers ?? [];
@@ -14,15 +14,26 @@
   /** The layer as it stands, with what is being dragged. */
   function layerAt(index) {
     const saved = layers()[index];
-    if (!saved || preview?.index !== index) return saved;
-    const channels = { ...saved.channels, ...preview.curves };
+    const part = preview.find((each) => each.index === index);
+    if (!saved || !part) return saved;
+    const channels = { ...saved.channels, ...part.curves };
     for (const slot of Object.keys(channels)) if (!channels[slot]) delete channels[slot];
-    return { ...saved, ...preview.changes, channels };
+    return { ...saved, ...part.changes, channels };
   }
 
   const channelsOf = (index) => layerAt(index)?.channels ?? {};
-  const count = () => [...picks.values()].reduce((sum, times) => sum + times.size, 0);
-  const isPicked = (index, slot, time) => index === layer && Boolean(picks.get(slot)?.has(time));
+  const picksOf = (index) => picks.get(index) ?? new Map();
+  const isPicked = (index, slot, time) => Boolean(picks.get(index)?.get(slot)?.has(time));
+  const count = () => [...picks.values()].reduce((sum, slots) => sum + [...slots.values()].reduce((all, times) => all + times.size, 0), 0);
+
+  /** The layers with selected keys as they stand: [{index, channels, picks}]. */
+  const selection = () => [...picks].map(([index, slots]) => ({ index, channels: channelsOf(index), picks: slots }));
+
+  /** First and last time of all that is selected. */
+  function extent() {
+    const ends = [...picks.values()].map(curves.extent);
+    return [Math.min(...ends.map(([first]) => first)), Math.max(...ends.map(([, last]) => last))];
+  }
   /** A channel that does not move: a value, not a key. */
   const isConstant = (keys) => keys.length === 1 && keys[0][2] === "hold";
 
@@ -45,18 +56,45 @@
   const hasKeys = () => layers().some(({ channels }) => Object.values(channels).some((keys) => !isConstant(keys)));
 
   // ---- selecting ----
-  function select(index, entries, { adds = false } = {}) {
-    if (!adds || index !== layer) picks = new Map();
-    layer = index;
-    for (const [slot, time] of entries) {
-      if (!picks.has(slot)) picks.set(slot, new Set());
-      picks.get(slot).add(time);
+  /** Select [slot, time] pairs of one layer, alone or with what is selected already. */
+  const select = (index, entries, options) => selectMany([[index, entries]], options);
+
+  /** The same over several layers, [[layer, pairs]]. */
+  function selectMany(found, { adds = false } = {}) {
+    if (!adds) picks = new Map();
+    for (const [index, entries] of found) {
+      for (const [slot, time] of entries) {
+        if (!picks.has(index)) picks.set(index, new Map());
+        if (!picks.get(index).has(slot)) picks.get(index).set(slot, new Set());
+        picks.get(index).get(slot).add(time);
+      }
     }
     studio.emit("keys-selected");
   }
 
-  function unselect(entries) {
-    for (const [slot, time] of entries) picks.get(slot)?.delete(time);
+  function unselect(index, entries) {
+    for (const [slot, time] of entries) picks.get(index)?.get(slot)?.delete(time);
+    keep(() => true);
+    studio.emit("keys-selected");
+  }
+
+  /** Of the selection only what passes; layers and channels without any are forgotten. */
+  function keep(passes) {
+    const kept = new Map();
+    for (const [index, slots] of picks) {
+      const left = new Map();
+      for (const [slot, times] of slots) {
+        const stays = new Set([...times].filter((time) => passes(index, slot, time)));
+        if (stays.size) left.set(slot, stays);
+      }
+      if (left.size) kept.set(index, left);
+    }
+    picks = kept;
+  }
+
+  /** Nothing is selected outside this layer any more. */
+  function keepLayer(index) {
+    keep((each) => each === index);
     studio.emit("keys-selected");
   }
 
@@ -84,56 +122,61 @@
   }
 
   function selectAll() {
-    const index = state.target ?? layer;
-    if (layers()[index]) select(index, keysBetween(index, 0, Infinity));
+    const chosen = layers()[state.target] ? [state.target] : [...picks.keys()];
+    if (chosen.length) selectMany(chosen.map((index) => [index, keysBetween(index, 0, Infinity)]));
   }
 
   /** Keys that are gone cannot stay selected. */
   function prune() {
-    if (preview) return;
-    const channels = channelsOf(layer);
-    const kept = new Map();
-    for (const [slot, times] of picks) {
-      const there = new Set((channels[slot] ?? []).map(([time]) => time));
-      const left = new Set([...times].filter((time) => there.has(time)));
-      if (left.size) kept.set(slot, left);
-    }
-    picks = kept;
+    if (preview.length) return;
+    const there = new Map();
+    const timesIn = (index, slot) => {
+      const name = `${index} ${slot}`;
+      if (!there.has(name)) there.set(name, new Set((channelsOf(index)[slot] ?? []).map(([time]) => time)));
+      return there.get(name);
+    };
+    keep((index, slot, time) => timesIn(index, slot).has(time));
     studio.emit("keys-selected");
   }
 
   /** The selection moves with its keys. */
   function follow(place) {
-    picks = new Map([...picks].map(([slot, times]) => [slot, new Set([...times].map((time) => curves.exact(place(time))))]));
+    const moved = (times) => new Set([...times].map((time) => curves.exact(place(time))));
+    picks = new Map([...picks].map(([index, slots]) => [index, new Map([...slots].map(([slot, times]) => [slot, moved(times)]))]));
   }
 
   // ---- writing ----
-  const send = (changes, label, index = layer) => studio.doc.send("set_curves", { index, curves: changes, label });
+  /** New curves of some layers, [{index, curves}], as one step. */
+  const send = (parts, label) => studio.doc.send("set_curves", { layers: parts, label });
+
+  /** What becomes of the selected keys, layer by layer. */
+  const changed = (change, held = selection()) => held.map(({ index, channels, picks: slots }) => ({ index, curves: change(channels, slots) }));
 
   /** A drag: shown at once, sent as fast as the server answers, one step of the history. */
-  function gesture(index, label) {
+  function gesture(label) {
     const joins = studio.doc.gesture("timeline");
     timeview.freeze(true);
     let wanted = null;
     let running = null;
     async function run() {
       while (wanted) {
-        const { changes, curves: moved } = wanted;
+        const parts = wanted;
         wanted = null;
-        if (changes) await studio.doc.send("update_layer", { index, changes, label, joins });
-        if (moved) await studio.doc.send("set_curves", { index, curves: moved, label, joins });
+        for (const { index, changes } of parts) if (changes) await studio.doc.send("update_layer", { index, changes, label, joins });
+        const moved = parts.filter((part) => part.curves).map((part) => ({ index: part.index, curves: part.curves }));
+        if (moved.length) await studio.doc.send("set_curves", { layers: moved, label, joins });
       }
     }
     return {
+      /** [{index, changes, curves}]: what becomes of which layer. */
       show(next) {
-        preview = { index, ...next };
-        wanted = next;
+        preview = wanted = next;
         running ??= run().catch(() => {}).finally(() => (running = null));
         studio.emit("keys-preview");
       },
       async end() {
         while (running) await running;
-        preview = null;
+        preview = [];
         timeview.freeze(false);
         prune();
         studio.emit("keys-preview");
@@ -158,7 +201,7 @@
       changes[key] = [...others, [time, value, kind]].sort((a, b) => a[0] - b[0]);
     }
     const name = slot ? table.label(slot) : layers()[index].name;
-    return send(changes, `Key of ${name}`, index).then(() => select(index, keysAt(index, time, slot)));
+    return send([{ index, curves: changes }], `Key of ${name}`).then(() => select(index, keysAt(index, time, slot)));
   }
 
   /** K: a key at the playhead. The edit on the photo itself becomes a layer first, since keys live in layers. */
@@ -180,29 +223,30 @@
   function remove() {
     if (!count()) return false;
     const many = count() > 1;
-    send(curves.removed(channelsOf(layer), picks), `Delete ${many ? `${count()} keys` : "a key"}`);
+    send(changed(curves.removed), `Delete ${many ? `${count()} keys` : "a key"}`);
     clear();
     return true;
   }
 
   function setKind(kind) {
-    if (count()) send(curves.withKind(channelsOf(layer), picks, kind), `Keys ${kind}`);
+    if (count()) send(changed((channels, slots) => curves.withKind(channels, slots, kind)), `Keys ${kind}`);
   }
 
   /** Interpolation of the selected keys, or null where they differ. */
   function kind() {
     const kinds = new Set();
-    const channels = channelsOf(layer);
-    for (const [slot, times] of picks) for (const key of channels[slot] ?? []) if (times.has(key[0])) kinds.add(key[2]);
+    for (const { channels, picks: slots } of selection()) {
+      for (const [slot, times] of slots) for (const key of channels[slot] ?? []) if (times.has(key[0])) kinds.add(key[2]);
+    }
     return kinds.size === 1 ? [...kinds][0] : null;
   }
 
   // ---- stretching ----
-  const length_s = () => (count() ? curves.extent(picks)[1] - curves.extent(picks)[0] : 0);
+  const length_s = () => (count() ? extent()[1] - extent()[0] : 0);
 
   /** Where a time goes if the selection takes another length, its first or its last key standing. */
   function stretch(newLength_s, fromEnd = false) {
-    const [first, last] = curves.extent(picks);
+    const [first, last] = extent();
     const factor = newLength_s / (last - first);
     return fromEnd ? (time) => last + factor * (time - last) : (time) => first + factor * (time - first);
   }
@@ -211,27 +255,31 @@
   async function retime(newLength_s) {
     if (!(newLength_s >= 1 / playback.fps()) || !length_s()) return;
     const place = stretch(newLength_s);
-    const changes = curves.moved(channelsOf(layer), picks, ([time, value, kind]) => [place(time), value, kind]);
+    const parts = changed((channels, slots) => curves.moved(channels, slots, ([time, value, kind]) => [place(time), value, kind]));
     follow(place);
-    await send(changes, "Retime keys");
+    await send(parts, "Retime keys");
   }
 
   // ---- copy and paste ----
   function copy() {
     if (!count()) return false;
-    clipboard = { keys: curves.copied(channelsOf(layer), picks), length: count() };
-    toast.show({ kind: "info", text: `${clipboard.length} ${clipboard.length > 1 ? "keys" : "key"} copied. Ctrl V pastes at the playhead.` });
+    const [start] = extent();
+    clipboard = selection().map(({ index, channels, picks: slots }) => ({ index, keys: curves.copied(channels, slots, start) }));
+    const many = count() > 1;
+    toast.show({ kind: "info", text: `${count()} ${many ? "keys" : "key"} copied. Ctrl V pastes at the playhead.` });
     return true;
   }
 
-  /** At the playhead, into the layer at hand. */
+  /** At the playhead: keys of one layer into the layer at hand, keys of several into those they came from. */
   function paste() {
-    const index = state.target ?? layer;
-    if (!clipboard || !layers()[index]) return false;
+    const home = (index) => (clipboard.length === 1 ? (state.target ?? index) : index);
+    const parts = clipboard.map(({ index, keys }) => ({ index: home(index), keys })).filter(({ index }) => layers()[index]);
+    if (!parts.length) return false;
     const at_s = (playback.frame() ?? 0) / playback.fps();
-    const changes = curves.pasted(channelsOf(index), clipboard.keys, at_s);
-    const pairs = Object.entries(clipboard.keys).flatMap(([slot, keys]) => keys.map(([time]) => [slot, curves.exact(time + at_s)]));
-    send(changes, "Paste keys", index).then(() => select(index, pairs));
+    const pairs = (keys) => Object.entries(keys).flatMap(([slot, each]) => each.map(([time]) => [slot, curves.exact(time + at_s)]));
+    send(parts.map(({ index, keys }) => ({ index, curves: curves.pasted(channelsOf(index), keys, at_s) })), "Paste keys").then(() =>
+      selectMany(parts.map(({ index, keys }) => [index, pairs(keys)])),
+    );
     return true;
   }
 
@@ -264,13 +312,17 @@
     isPicked,
     count,
     select,
+    selectMany,
     unselect,
+    keepLayer,
     clear,
     selectAll,
     keysAt,
     keysBetween,
-    selected: () => ({ layer, picks }),
-    extent: () => curves.extent(picks),
+    selection,
+    picksOf,
+    changed,
+    extent,
     follow,
     gesture,
     add,
@@ -283,7 +335,7 @@
     retime,
     copy,
     paste,
-    canPaste: () => Boolean(clipboard),
+    canPaste: () => clipboard.length > 0,
     jump,
     setAutoKey,
   };

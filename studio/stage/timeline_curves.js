@@ -176,16 +176,18 @@
   /** Shift keeps the time or the value, whichever moved less. */
   function dragKeys(event, { slot, time }) {
     const at = index();
-    if (event.shiftKey && keying.isPicked(at, slot, time)) keying.unselect([[slot, time]]);
+    if (event.shiftKey && keying.isPicked(at, slot, time)) keying.unselect(at, [[slot, time]]);
     else if (!keying.isPicked(at, slot, time)) keying.select(at, [[slot, time]], { adds: event.shiftKey });
+    // what cannot be seen here is not moved
+    keying.keepLayer(at);
     if (!keying.count()) return null;
     active = slot;
     const held = channels();
-    const { picks } = keying.selected();
+    const picks = keying.picksOf(at);
     const [first] = keying.extent();
     const start = place(event);
     Object.keys(held).forEach((key) => frozen.set(key, scaleOf(key)));
-    const gesture = keying.gesture(at, `${event.altKey ? "Copy" : "Move"} ${keying.count() > 1 ? `${keying.count()} keys` : "a key"}`);
+    const gesture = keying.gesture(`${event.altKey ? "Copy" : "Move"} ${keying.count() > 1 ? `${keying.count()} keys` : "a key"}`);
     let by = 0;
     return {
       move(moved) {
@@ -196,7 +198,7 @@
         const up_px = isLevel ? 0 : start.y - y;
         const change = event.altKey ? curves.duplicated : curves.moved;
         const put = ([seconds, value, kind], key) => [seconds + by, inRange(key, value + up_px * perPixel(key)), kind];
-        gesture.show({ curves: change(held, picks, put) });
+        gesture.show([{ index: at, curves: change(held, picks, put) }]);
       },
       async end(wasMoved) {
         if (wasMoved) keying.follow((seconds) => seconds + by);

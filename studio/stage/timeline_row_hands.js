@@ -60,16 +60,15 @@
   function dragKeys(event, { row, time }) {
     const here = keying.keysAt(row.index, time, row.slot);
     const wasPicked = here.every(([slot, at]) => keying.isPicked(row.index, slot, at));
-    if (event.shiftKey && wasPicked) keying.unselect(here);
+    if (event.shiftKey && wasPicked) keying.unselect(row.index, here);
     else if (!wasPicked) keying.select(row.index, here, { adds: event.shiftKey });
     if (!keying.count()) return null;
     const isCopy = event.altKey;
-    const channels = keying.channelsOf(row.index);
-    const { picks } = keying.selected();
+    const held = keying.selection();
     const [first] = keying.extent();
     const from = secondsOf(event);
     const word = isCopy ? "Copy" : "Move";
-    const gesture = keying.gesture(row.index, `${word} ${keying.count() > 1 ? `${keying.count()} keys` : "a key"}`);
+    const gesture = keying.gesture(`${word} ${keying.count() > 1 ? `${keying.count()} keys` : "a key"}`);
     let by = 0;
     const place = (seconds) => seconds + by;
     return {
@@ -77,7 +76,7 @@
         const wanted = timeview.snap(time + secondsOf(moved) - from) - time;
         by = Math.max(-first, wanted);
         const change = isCopy ? curves.duplicated : curves.moved;
-        gesture.show({ curves: change(channels, picks, ([at, value, kind]) => [place(at), value, kind]) });
+        gesture.show(keying.changed((channels, picks) => change(channels, picks, ([at, value, kind]) => [place(at), value, kind]), held));
       },
       end(wasMoved) {
         if (wasMoved) keying.follow(place);
@@ -88,19 +87,19 @@
   }
 
   /** The selected keys over more or less time: one end stands, the other follows the pointer. */
-  function dragStretch(event, { row, kind }) {
-    const channels = keying.channelsOf(row.index);
-    const { picks } = keying.selected();
+  function dragStretch(event, { kind }) {
+    const held = keying.selection();
     const [first, last] = keying.extent();
     const from = secondsOf(event);
-    const gesture = keying.gesture(row.index, "Retime keys");
+    const gesture = keying.gesture("Retime keys");
     let place = (seconds) => seconds;
     return {
       move(moved) {
         const by = secondsOf(moved) - from;
         const length = kind === "late" ? timeview.snap(last + by) - first : last - Math.max(0, timeview.snap(first + by));
         place = keying.stretch(Math.max(length, 1 / playback.fps()), kind === "early");
-        gesture.show({ curves: curves.moved(channels, picks, ([time, value, way]) => [place(time), value, way]) });
+        const put = ([time, value, way]) => [place(time), value, way];
+        gesture.show(keying.changed((channels, picks) => curves.moved(channels, picks, put), held));
       },
       end() {
         keying.follow(place);
@@ -120,10 +119,10 @@
 
   function dragRange({ row, kind }) {
     const layer = keying.layerAt(row.index);
-    const gesture = keying.gesture(row.index, `${SAID[kind]} of ${layer.name}`);
+    const gesture = keying.gesture(`${SAID[kind]} of ${layer.name}`);
     studio.doc.setTarget(row.index);
     return {
-      move: (moved) => gesture.show({ changes: tidy(RANGE[kind](layer, timeview.snap(secondsOf(moved)))) }),
+      move: (moved) => gesture.show([{ index: row.index, changes: tidy(RANGE[kind](layer, timeview.snap(secondsOf(moved)))) }]),
       end: () => gesture.end(),
     };
   }
@@ -142,20 +141,21 @@
         .filter(([, keys]) => !keying.isConstant(keys))
         .map(([slot, keys]) => [slot, new Set(keys.map(([time]) => time))]),
     );
-    const gesture = keying.gesture(row.index, `${SAID.body} of ${layer.name}`);
+    const gesture = keying.gesture(`${SAID.body} of ${layer.name}`);
     studio.doc.setTarget(row.index);
     return {
       move(moved) {
         const by = Math.max(least, timeview.snap(secondsOf(moved) - from));
         const stop_s = layer.stop_s === null ? null : layer.stop_s + by;
         const changed = curves.moved(layer.channels, picks, ([time, value, kind]) => [time + by, value, kind]);
-        gesture.show({ changes: tidy({ start_s: layer.start_s + by, stop_s }), curves: picks.size ? changed : undefined });
+        const changes = tidy({ start_s: layer.start_s + by, stop_s });
+        gesture.show([{ index: row.index, changes, curves: picks.size ? changed : undefined }]);
       },
       end: () => gesture.end(),
     };
   }
 
-  /** Rubber band over the rows of one layer. */
+  /** Rubber band over rows, of one layer or several. */
   function dragBand(event, { row }) {
     const box = canvas.parentElement.getBoundingClientRect();
     const start = { x: event.clientX - box.left, y: event.clientY - box.top, s: secondsOf(event) };
@@ -175,9 +175,9 @@
         const [from_s, to_s] = [start.s, secondsOf(moved)].sort((a, b) => a - b).map((seconds) => seconds - half);
         const covered = studio.timelineRows
           .rows()
-          .filter((each, at) => each.index === row.index && (at + 1) * h > top && at * h < top + Math.abs(y - start.y));
-        const found = covered.flatMap((each) => keying.keysBetween(row.index, from_s, to_s, each.slot));
-        keying.select(row.index, found, { adds: event.shiftKey });
+          .filter((_, at) => (at + 1) * h > top && at * h < top + Math.abs(y - start.y));
+        const found = covered.map((each) => [each.index, keying.keysBetween(each.index, from_s, to_s, each.slot)]);
+        keying.selectMany(found, { adds: event.shiftKey });
       },
       end(wasMoved) {
         bandElement.hidden = true;

@@ -181,11 +181,8 @@
   function paintKeys(context, layer, row, y) {
     const w = width();
     const [plain, chosen] = [[], []];
-    const selected = keying.selected();
     const picked = new Set();
-    if (selected.layer === row.index) {
-      for (const [slot, times] of selected.picks) if (!row.slot || slot === row.slot) times.forEach((time) => picked.add(time));
-    }
+    for (const [slot, times] of keying.picksOf(row.index)) if (!row.slot || slot === row.slot) times.forEach((time) => picked.add(time));
     for (const time of keying.timesOf(layer.channels, row.slot)) {
       const at = timeview.middle(time);
       if (at < -0.01 || at > 1.01) continue;
@@ -200,9 +197,9 @@
     }
   }
 
-  /** Places of the two grips in a layer's row, in pixels of the lane; null where there is nothing to stretch. */
+  /** Places of the two grips in the row of a layer with selected keys, in pixels of the lane; null where nothing stretches. */
   function stretchGrips(index) {
-    if (keying.selected().layer !== index || !keying.length_s()) return null;
+    if (!keying.picksOf(index).size || !keying.length_s()) return null;
     const [first, last] = keying.extent().map((time) => timeview.middle(time) * width());
     return { early: first - GRIP.beside_px, late: last + GRIP.beside_px };
   }

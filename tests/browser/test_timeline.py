@@ -64,9 +64,9 @@ def at(studio: Studio, seconds: float) -> np.ndarray:
     return studio.pixels()
 
 
-def spot(studio: Studio, time: float, slot: str | None = None) -> tuple[float, float]:
+def spot(studio: Studio, time: float, slot: str | None = None, *, layer: int = 0) -> tuple[float, float]:
     """Where a key lies on the page, in CSS pixels."""
-    found = studio.run("([time, slot]) => studio.timelineRows.spot(0, time, slot)", [time, slot])
+    found = studio.run("args => studio.timelineRows.spot(...args)", [layer, time, slot])
     return found["x"], found["y"]
 
 
@@ -185,6 +185,63 @@ def test_retime_stretches_the_selected_keys(timed: Studio) -> None:
     field.press("Enter")
     timed.page.wait_for_function("() => studio.state.doc.layers[0].channels.jaw_open[1][0] < 2")
     assert [time for time, _, _ in keys(timed)] == [0.4, 1.2]
+
+
+def test_keys_of_several_layers_are_moved_copied_stretched_and_deleted_together(timed: Studio) -> None:
+    press = timed.page.keyboard.press
+    brows = {"name": "Brows", "channels": {"brow_raise_left": [[1.0, 0.2, "smooth"], [2.0, 0.9, "hold"]]}}
+    timed.run("layer => studio.doc.send('add_layer', {layer})", brows)
+    timed.settle()
+    steps = timed.run("() => studio.history.size()")
+
+    def both() -> list[list[list[Any]]]:
+        assert timed.run("() => studio.history.size()") == steps + 1
+        return [keys(timed), keys(timed, "brow_raise_left", 1)]
+
+    # the rubber band goes over both rows, and Shift takes one of the keys out and in again
+    (_, upper), (_, lower) = spot(timed, 2.0, layer=1), spot(timed, 2.0)
+    left, right = spot(timed, 0.2)[0], spot(timed, 2.4)[0]
+    drag(timed, (left, upper - 6), (right, lower + 6))
+    expect(timed.page.locator(".chosen b")).to_have_text("4 keys")
+    for text in ("3 keys", "4 keys"):
+        timed.page.keyboard.down("Shift")
+        timed.page.mouse.click(*spot(timed, 1.0, layer=1))
+        timed.page.keyboard.up("Shift")
+        expect(timed.page.locator(".chosen b")).to_have_text(text)
+    per_s = spot(timed, 2.0)[0] - spot(timed, 1.0)[0]
+    drag(timed, spot(timed, 2.0), (spot(timed, 2.0)[0] + 0.4 * per_s, lower))
+    jaw, brow = both()
+    by = jaw[1][0] - 2.0
+    assert by == pytest.approx(0.4, abs=0.045)
+    assert jaw == [[pytest.approx(0.4 + by), 0.1, "smooth"], [pytest.approx(2 + by), 0.8, "smooth"]]
+    assert brow == [[pytest.approx(1 + by), 0.2, "smooth"], [pytest.approx(2 + by), 0.9, "hold"]]
+    press("Control+z")
+    assert [time for time, _, _ in keys(timed, "brow_raise_left", 1)] == [1.0, 2.0]
+    # half as long, the first key of all standing
+    press("Escape")
+    drag(timed, (left, upper - 6), (right, lower + 6))
+    field = timed.page.get_by_label("Length of the selected keys in seconds")
+    field.fill("0.8")
+    field.press("Enter")
+    timed.page.wait_for_function("() => studio.state.doc.layers[0].channels.jaw_open[1][0] < 2")
+    assert [[time for time, _, _ in each] for each in both()] == [[0.4, 1.2], [pytest.approx(0.7), 1.2]]
+    press("Control+z")
+    # copies go into the layers they come from, with their distance
+    press("Escape")
+    timed.settle()
+    drag(timed, (left, upper - 6), (right, lower + 6))
+    press("Control+c")
+    timed.run("() => studio.playback.seek(75)")
+    press("Control+v")
+    timed.page.wait_for_function("() => studio.state.doc.layers[0].channels.jaw_open.length === 4")
+    assert [[time for time, _, _ in each] for each in both()] == [
+        [0.4, 2.0, 3.0, 4.6],
+        [1.0, 2.0, pytest.approx(3.6), pytest.approx(4.6)],
+    ]
+    press("Delete")
+    timed.page.wait_for_function("() => studio.state.doc.layers[0].channels.jaw_open.length === 2")
+    assert [len(keys(timed)), len(keys(timed, "brow_raise_left", 1))] == [2, 2]
+    assert timed.run("() => studio.history.size()") == steps + 2
 
 
 def test_the_grip_beside_the_last_key_stretches_the_selection(timed: Studio) -> None:

@@ -118,6 +118,8 @@ BAD: list[tuple[str, dict[str, Any], str]] = [
     ("update_layer", {"index": 0, "changes": {"regions": {"yaw_deg": 1}}}, "regions"),
     ("move_layer", {"index": 0, "to": 4}, "`layer`"),
     ("remove_layer", {"index": -1}, "`index`"),
+    ("set_curves", {"layers": []}, "`layers`"),
+    ("set_curves", {"layers": [{"index": 7, "curves": {}}]}, "`index`"),
     ("link", {"controls": "smile"}, "`controls`"),
     ("link", {"controls": ["jaw_open"]}, "`jaw_open`"),
     ("set_curves", {"index": 0, "curves": {"smile_left": [[0, 9, "hold"]]}}, "between"),

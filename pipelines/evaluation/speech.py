@@ -29,7 +29,7 @@ BARS = {
     "amplitude low": 0.7,
     "amplitude high": 1.3,
 }
-"""What issue 5 asks of the shipped model."""
+"""What the shipped model has to reach."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class SpeechRow:
         }
 
     def checks(self) -> dict[str, bool]:
-        """Which of the bars of issue 5 it meets."""
+        """Which of the bars it meets."""
         s, g = self.all_clips, self.without_grid
         return {
             "height r": s.height_r >= BARS["height r"],

@@ -21,6 +21,8 @@ Generate = Callable[[Clip, int], Track]
 SHUT = 0.5
 """Closure, and blink blendshape, above which an eye counts as shut."""
 SHORTEST_S = 5.0
+LEAST_SPREAD = 1 / 3
+"""Of the people's: their clips differ in camera, script and posture as well."""
 _WINDOW = 64
 ANGLES = ("pitch", "yaw", "roll")
 
@@ -56,6 +58,14 @@ class NaturalRow:
     """Standard deviation from clip to clip."""
     in_range: bool
     """The generated mean lies between the least and the most of the filmed people."""
+    varied: bool
+    """The generated clips spread by at least a third as much as the filmed ones."""
+
+    @property
+    def verdict(self) -> str:
+        """What is printed."""
+        parts = ("in range" if self.in_range else "OUTSIDE", "" if self.varied else "TOO ALIKE")
+        return ", ".join(filter(None, parts))
 
 
 def measure(blink: Floats, pose_deg: Floats) -> Liveliness:
@@ -92,7 +102,8 @@ def compare(clips: Sequence[Clip], generate: Generate) -> list[NaturalRow]:
         filmed, generated = (np.array([getattr(one, figure) for one in group]) for group in (people, made))
         low, high, mean = float(filmed.min()), float(filmed.max()), float(generated.mean())
         spreads = float(filmed.std()), float(generated.std())
-        rows.append(NaturalRow(figure, low, high, mean, *spreads, in_range=low <= mean <= high))
+        is_varied = spreads[1] >= LEAST_SPREAD * spreads[0]
+        rows.append(NaturalRow(figure, low, high, mean, *spreads, low <= mean <= high, is_varied))
     return rows
 
 

@@ -82,8 +82,8 @@ def blink_index(n_frames: int, options: BlinkOptions | None) -> NDArray[np.int64
 class Blinks:
     """Expression offsets of blinks, frame after frame."""
 
-    def __init__(self, seed: int) -> None:
-        self._starts = blink_starts(BlinkOptions(seed=seed))
+    def __init__(self, options: BlinkOptions) -> None:
+        self._starts = blink_starts(options)
         self._start = next(self._starts)
         self._frame = 0
 

@@ -20,6 +20,7 @@ from pipelines.speech.diffusion import SamplerOptions
 from pipelines.speech.embedded import EmbeddedGenerator, Progress, shipped_generator
 from pipelines.speech.features.phonetic import CURVE_COLUMNS, LIVE, WHOLE, PhoneticStream, Windowing
 from pipelines.speech.segments import STREAMED, SegmentOptions
+from pipelines.speech.temperament import Temperament
 from pipelines.speech.visemes import CURVES
 
 if TYPE_CHECKING:
@@ -111,9 +112,10 @@ class _Deliverer:
 
     def __init__(self, delivery: Delivery, head_gain: Floats) -> None:
         self._reach = delivery.reach
-        self._head = head_gain
+        speaker = Temperament.of(delivery.seed)
+        self._head = head_gain * speaker.head
         self._idle = delivery.idle
-        self._blinks = Blinks(delivery.seed) if delivery.blinks else None
+        self._blinks = Blinks(speaker.blinks) if delivery.blinks else None
 
     def take(self, frames: Floats, features: Floats) -> Motion:
         """Motion of (m, 265) frames and their own (m, F) features."""

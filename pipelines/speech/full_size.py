@@ -27,7 +27,7 @@ from pipelines.motion.track import Track
 from pipelines.networks.motion_transformer import MotionTransformer, TransformerConfig
 from pipelines.portrait.types import Portrait
 from pipelines.speech.audio import SAMPLE_RATE, Audio
-from pipelines.speech.blinks import Blinks
+from pipelines.speech.blinks import BlinkOptions, Blinks
 from pipelines.speech.conditions import FACE_WIDTH
 from pipelines.speech.diffusion import DdimSampler
 from pipelines.speech.embedded_motion import conditions_of, sampling_of
@@ -144,7 +144,7 @@ class FullSizeStream:
             silence=self._face.at(model.silence[None]).packed()[0],
         )
         self._reach = delivery.reach
-        self._blinks = Blinks(delivery.seed) if delivery.blinks else None
+        self._blinks = Blinks(BlinkOptions(seed=delivery.seed)) if delivery.blinks else None
         self._rest: Motion | None = None
         self._heard = 0
         self.look_ahead_s = look_ahead_s(self._cut, way.lead)

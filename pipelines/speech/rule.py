@@ -17,7 +17,7 @@ from pipelines.motion.regions import HEAD, MEMBERSHIP, REGIONS
 from pipelines.motion.space import FPS, N_KEYPOINTS, Motion
 from pipelines.motion.track import Track
 from pipelines.speech.audio import SAMPLE_RATE, Audio
-from pipelines.speech.blinks import Blinks
+from pipelines.speech.blinks import BlinkOptions, Blinks
 from pipelines.speech.features.phonetic import (
     CURVE_COLUMNS,
     LIVE,
@@ -101,7 +101,7 @@ class RuleStream:
         self._reach = reach
         self._features = PhoneticStream(windowing)
         self._sway = _Sway(seed=self.options.seed, idle=self.options.idle)
-        self._blinks = Blinks(self.options.seed)
+        self._blinks = Blinks(BlinkOptions(seed=self.options.seed))
         kept = np.zeros(len(REGIONS), np.float32)
         kept[[REGIONS.index(region) for region in self.options.regions]] = 1
         self._expression = self.options.expression * (MEMBERSHIP @ kept)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -17,11 +19,11 @@ def swaying(seed: int, frames: int = 500) -> np.ndarray:
     return (np.sin(2 * np.pi * 0.5 * time + seed) * (2.0, 3.0, 1.0)).astype(np.float32)
 
 
-def track(seed: int = 0, frames: int = 500) -> Track:
+def track(seed: int = 0, frames: int = 500, *, lively: float = 1) -> Track:
     exp = np.zeros((frames, 63), np.float32)
     for start in range(100, frames - BLINK_FRAMES, 100):
         exp[start : start + BLINK_FRAMES] = blink_table()
-    pitch, yaw, roll = swaying(seed, frames).T
+    pitch, yaw, roll = lively * swaying(seed, frames).T
     motion = Motion.of(exp=exp.reshape(-1, 21, 3), pitch_deg=pitch, yaw_deg=yaw, roll_deg=roll)
     return Track(motion, reference=Motion.identity())
 
@@ -51,6 +53,15 @@ def test_generated_against_people() -> None:
     assert rows["yaw_std_deg"].generated == pytest.approx(rows["yaw_std_deg"].people_low, rel=0.01)
     assert not rows["blinks_per_min"].in_range
     assert rows["blinks_per_min"].people_high == pytest.approx(3)
+    assert rows["blinks_per_min"].verdict == "OUTSIDE"
+
+
+def test_people_who_differ_are_not_met_by_one_who_repeats() -> None:
+    calm, lively = clip(), replace(clip(), pose_deg=3 * swaying(0))
+    alike = {row.figure: row for row in compare([calm, lively], lambda clip, seed: track(seed, lively=1.5))}
+    assert alike["yaw_std_deg"].in_range and alike["yaw_std_deg"].verdict == "in range, TOO ALIKE"
+    varied = compare([calm, lively], lambda clip, seed: track(0, lively=1.1 + 1.5 * seed))
+    assert {row.figure: row for row in varied}["yaw_std_deg"].verdict == "in range"
 
 
 def test_seeds() -> None:

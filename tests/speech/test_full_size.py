@@ -27,7 +27,7 @@ from pipelines.portrait.register import register
 from pipelines.portrait.types import Portrait
 from pipelines.speech import full_size
 from pipelines.speech.audio import SAMPLE_RATE, Audio
-from pipelines.speech.blinks import Blinks
+from pipelines.speech.blinks import BlinkOptions, Blinks
 from pipelines.speech.choice import FULL_SIZE_LOOK_AHEAD_S, MODEL_VARIABLE, Delivery, choose_model
 from pipelines.speech.conditions import FACE_WIDTH
 from pipelines.speech.full_size import (
@@ -100,7 +100,7 @@ def test_a_film_starts_as_the_photo_and_its_eyes_follow_the_blink_table(audio: A
     first = track.at(portrait, 0)
     np.testing.assert_allclose(first.exp, portrait.motion.exp, atol=1e-6)
     np.testing.assert_allclose(first.yaw_deg, portrait.motion.yaw_deg, atol=1e-5)
-    np.testing.assert_array_equal(exp[:, EYES], Blinks(DELIVERY.seed).take(len(exp))[:, EYES])
+    np.testing.assert_array_equal(exp[:, EYES], Blinks(BlinkOptions(seed=DELIVERY.seed)).take(len(exp))[:, EYES])
     assert exp[1:, [dim.index for dim in DIMS if dim.region == "mouth"]].any(0).all()
     still = full_size_motion(audio, portrait=portrait, delivery=replace(DELIVERY, blinks=False, head=0.0))
     assert not still.motion.exp.reshape(-1, 63)[:, EYES].any() and not still.motion.yaw_deg.any()

@@ -53,3 +53,13 @@ def test_the_scene_far_from_the_person_never_moves(name: str) -> None:
     far = cv2.distanceTransform((person < 0.05).astype(np.uint8), cv2.DIST_L2, 5) > 35
     assert far.mean() > 0.1
     assert np.stack(frames).astype(float).std(0)[far].max() <= 0.1
+
+
+def test_a_cord_beside_the_head_stays_in_the_scene() -> None:
+    case = handle("admiral")
+    rows, columns = slice(100, 150), slice(0, 200)
+    photo, scene = case.image[rows, columns].astype(int), case.layers.background[rows, columns]
+    beside = case.layers.foreground[rows, columns, 3] == 0.0
+    golden = beside & (photo[..., 0] - photo[..., 2] > 80)
+    assert golden.sum() > 200
+    assert np.abs(scene - photo)[golden].mean() < 8

@@ -165,3 +165,11 @@ def test_mouths_of_any_size_and_at_the_border_are_drawn_without_harm(scale: floa
         case.rig.pose(edited(CLOSED)), vertices=vertices, rigid=geometry.landmarks[:, :2].astype(np.float32)
     )
     assert drawn(MouthLayer(case.image, geometry), case.image, posed).shape == case.image.shape
+
+
+def test_painted_lips_that_shine_are_no_teeth() -> None:
+    case, motion = handle("pearl_earring"), edited("pearl_earring", smile=0.8, lip_opening=0.6)
+    inside = lips_mask("pearl_earring", motion, -3)
+    shown = render("pearl_earring", smile=0.8, lip_opening=0.6)[inside].astype(float)
+    at_rest = case.image[lips_mask("pearl_earring", edited("pearl_earring"), -1)].astype(float)
+    assert np.median(shown[:, 0] / shown[:, 1]) < 1.3 < np.median(at_rest[:, 0] / at_rest[:, 1])

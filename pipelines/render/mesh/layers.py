@@ -10,7 +10,22 @@ from numpy.typing import NDArray
 
 from pipelines.portrait.topology import OVAL
 from pipelines.render.mesh.fill import matched_grain, mirrored_edge, push_pull
-from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.geometry import MeshGeometry, smoothstep
+
+STRANGE = (20.0, 40.0)
+"""Grey levels by which a pixel at the person's edge lies off every mixture of person and filling, from which it is
+the scene itself; and from which it surely is."""
+SCENE_UP_TO = (0.35, 0.75)
+"""Alpha between which a pixel stops being able to be the scene."""
+REPEATED = (40.0, 90.0)
+"""Grey levels off the smooth filling between which mirrored texture becomes an object, never to be there twice."""
+FOREIGN, NEARBY = (4.0, 14.0), 0.12
+"""Grey levels beyond all colours of the scene nearby from which a pixel belongs to the person; what is nearby, as a
+share of the side."""
+SURE_PERSON = 0.97
+"""Alpha from which a pixel tells the person's colour."""
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -61,7 +76,45 @@ def _background(image: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray
     kernel = max(3, round(19 * image.shape[0] / 512) | 1)
     hole = cv2.dilate((alpha > 0.03).astype(np.uint8), np.ones((kernel, kernel), np.uint8)) > 0
     photo = image.astype(np.float32)
-    smooth = push_pull(photo, (~hole).astype(np.float32)) + matched_grain(photo, ~hole)
+    plain = push_pull(photo, (~hole).astype(np.float32))
     mirrored, trust = mirrored_edge(photo, ~hole)
-    filled = smooth + trust[..., None] * (mirrored - smooth)
+    filled = plain + matched_grain(photo, ~hole)
+    filled += (trust * _unlike_objects(mirrored, plain))[..., None] * (mirrored - filled)
+    filled += _scene_beside(image, plain, alpha, hole=hole)[..., None] * (photo - filled)
     return np.where(hole[..., None], np.clip(np.round(filled), 0, 255), image).astype(np.uint8)
+
+
+def _unlike_objects(mirrored: Floats, plain: Floats) -> Floats:
+    """(H, W) 0 where what is mirrored stands out from the smooth filling: a thing of the scene, not its texture."""
+    small = (plain.shape[1] // 4, plain.shape[0] // 4)
+    texture, smooth = (cv2.resize(each, small, interpolation=cv2.INTER_AREA) for each in (mirrored, plain))
+    objects = cv2.dilate(_rises(np.abs(texture - smooth).max(2), REPEATED), np.ones((3, 3), np.uint8))
+    return np.asarray(1.0 - cv2.resize(objects, plain.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.float32)
+
+
+def _scene_beside(image: NDArray[np.uint8], plain: Floats, alpha: Floats, *, hole: NDArray[np.bool_]) -> Floats:
+    """(H, W) 0..1: where the photo beside the person shows a thing of the scene, such as a cord, and no hair.
+
+    Hair that the matte missed is a mixture of the person's colour and the filling, and goes with the head. What is no
+    such mixture would glow in false colours if it did, and is of the scene if a like colour is seen there nearby.
+    """
+    half = (image.shape[1] // 2, image.shape[0] // 2)
+    photo, inside, share, scene = (
+        cv2.resize(each, half, interpolation=cv2.INTER_AREA) for each in (image, hole.astype(np.uint8), alpha, plain)
+    )
+    off = photo - scene
+    towards = push_pull(photo.astype(np.float32), (share > SURE_PERSON).astype(np.float32)) - scene
+    mixed = (off * towards).sum(2) / np.maximum((towards * towards).sum(2), 1.0)
+    strange = np.abs(off - np.clip(mixed, 0.0, 1.0)[..., None] * towards).max(2)
+    near = np.ones((round(NEARBY * half[1]) | 1,) * 2, np.uint8)
+    brightest = cv2.dilate(photo * (1 - inside[..., None]), near)
+    darkest = cv2.erode(np.maximum(photo, 255 * inside[..., None]), near)
+    foreign = np.maximum(cv2.subtract(photo, brightest), cv2.subtract(darkest, photo)).max(2).astype(np.float32)
+    found = _rises(np.asarray(cv2.GaussianBlur(strange, (0, 0), 1.0), np.float32), STRANGE)
+    found *= (1.0 - _rises(foreign, FOREIGN)) * (1.0 - _rises(np.asarray(share, np.float32), SCENE_UP_TO))
+    found = cv2.resize(cv2.GaussianBlur(found, (0, 0), 0.7), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return np.asarray(found * hole, np.float32)
+
+
+def _rises(value: Floats, span: tuple[float, float]) -> Floats:
+    return smoothstep((value - span[0]) / (span[1] - span[0])).astype(np.float32)

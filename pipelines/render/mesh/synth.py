@@ -70,7 +70,7 @@ def mouth_colours(image: NDArray[np.uint8], geometry: MeshGeometry) -> MouthColo
     light = float(skin.mean())
     chroma = skin / max(light, 1.0)
     colourful = min(float(np.ptp(chroma)) / 0.25, 1.0)
-    upper_lip, lower_lip = _lip_colours(image, geometry)
+    upper_lip, lower_lip = lip_colours(image, geometry)
     bright = (10.0 + 1.05 * light) * _light_from_below(upper_lip, lower_lip)
     lips = lower_lip / max(float(lower_lip.mean()), 1.0)
     mucosa = chroma + LIPS_SHARE * np.clip(lips - chroma, -MOST_RED, MOST_RED)
@@ -106,7 +106,7 @@ def _cheek_colour(image: NDArray[np.uint8], geometry: MeshGeometry) -> Floats:
     return np.mean(ranked[2:], axis=0).astype(np.float32)
 
 
-def _lip_colours(image: NDArray[np.uint8], geometry: MeshGeometry) -> tuple[Floats, Floats]:
+def lip_colours(image: NDArray[np.uint8], geometry: MeshGeometry) -> tuple[Floats, Floats]:
     """(3,) RGB of the middle of the upper and of the lower lip."""
     outer, inner = geometry.landmarks[LIPS_OUTER, :2], geometry.landmarks[LIPS_INNER, :2]
     middle = np.round(0.5 * (outer + inner)).astype(int).clip(0, np.array(image.shape[1::-1]) - 1)

@@ -24,6 +24,9 @@ FEWEST_VERTICES = 12
 """Fewer hidden vertices are not worth a second pass."""
 EDGE_BOOST = 1.7
 """Keeps the rim of the completed cheek opaque although its edge is blurred."""
+OUTLINE_SOFT_PX, OUTLINE_BAND = 0.9, 0.45
+"""Standard deviation over which the outline of the completed cheek is averaged, and how far from half the share of
+drawn pixels may be there."""
 TEMPLE = (0.05, 0.4)
 """Head units above the eyes at which the borrowed skin starts to fade, and over which: hairlines are not symmetric."""
 SEEN = 0.3
@@ -37,6 +40,9 @@ DETAIL_GAIN = (0.25, 1.5)
 """Detail grows with its surroundings within these: brightened far, a shadow is all noise."""
 UNLIKE = (1.4, 0.8)
 """Brightness of the gap over the lender's from which its detail, shadow rather than skin, fades; and over what."""
+FINE_SHARE, FINE_LIMIT, FINE_GAIN = 0.004, 5.0, (0.5, 2.0)
+"""Standard deviation, as a share of the side, below which detail is grain that a shadow lends too; the most it may
+differ, in its median; and its growth with its surroundings."""
 MIDDLE = (0.25, 0.15)
 """Head units from the middle of the face up to which nose and lips lie, and over which that ends."""
 GRAZING = 0.25
@@ -97,11 +103,13 @@ class CheekCompletion:
         map_x, map_y, cover, near = self._maps
         raster_flow(posed.vertices, self._uv, alpha, triangles, len(triangles), 0.0, rect, map_x, map_y, cover, near)
         window = (slice(top, bottom), slice(left, right))
-        cover[window][near[window] > FAR] = 0.0
+        drawn = near[window] < FAR
+        cover[window][~drawn] = 0.0
         mirrored = cv2.remap(self._image, map_x[window], map_y[window], cv2.INTER_LINEAR)
         soft = np.minimum(EDGE_BOOST * cv2.GaussianBlur(cover[window], (0, 0), 1.5 * size / 512), 1.0)
         soft[near[window] > depth[window] + 2.0] = 0.0
         blend_over(out[window], mirrored, soft)
+        _smooth_outline(out[window], drawn, soft)
         self._shown = (window, soft)
 
     def cover(self, alpha: Floats) -> None:
@@ -149,8 +157,8 @@ class CheekCompletion:
         middle *= smoothstep(self._facing[:N_MESH] / GRAZING)
         self._hidden[:N_MESH] *= 1.0 - middle * (1.0 - _likeness(brighter[:N_MESH]))
         faces = geometry.triangles[(geometry.triangles < geometry.n_face).all(1)]
-        soft = cv2.GaussianBlur(image, (0, 0), 0.004 * geometry.size).astype(np.float32).mean(2)
-        skin = smoothstep((soft / np.maximum(broad.mean(2), 1.0) - 0.4) / 0.3)
+        soft = _grey(cv2.GaussianBlur(image, (0, 0), 0.004 * geometry.size))
+        skin = smoothstep((soft / np.maximum(_grey(broad), 1.0) - 0.4) / 0.3)
         # hair beside the gap goes on into it: the mesh stretches it well enough
         beside = _harmonic(skin[at[:, 1], at[:, 0], None], seen, self._all, geometry)[:, 0]
         self._hidden[: geometry.n_face] *= smoothstep((beside - 0.45) / 0.4)
@@ -167,13 +175,21 @@ class CheekCompletion:
         self, image: NDArray[np.uint8], geometry: MeshGeometry, lender: NDArray[np.int64], at: NDArray[np.int64]
     ) -> Doubles:
         """(n_face,) how many times brighter the photo is at a vertex, px `at`, than at its `lender`."""
-        grey = cv2.GaussianBlur(image, (0, 0), 0.006 * geometry.size).mean(2)[at[:, 1], at[:, 0]]
+        grey = _grey(cv2.GaussianBlur(image, (0, 0), 0.006 * geometry.size))[at[:, 1], at[:, 0]]
         # pixels on the outline are half background, those of skin that faces away show something else
         inside = np.arange(geometry.n_face) < N_MESH
         inside[OVAL] = False
         inside &= self._facing[: geometry.n_face] > 0.0
         times = grey / np.maximum(grey[lender], 8.0)
         return _harmonic(times[:, None], inside, self._all, geometry)[:, 0]
+
+
+def _smooth_outline(out: NDArray[np.uint8], drawn: NDArray[np.bool_], soft: Floats) -> None:
+    """Average the jags away in place where (h, w) `drawn` ends and the completed skin is (h, w) `soft` opaque."""
+    within = cv2.GaussianBlur(drawn.astype(np.float32), (0, 0), OUTLINE_SOFT_PX)
+    band = np.clip(1.0 - np.abs(within - 0.5) / OUTLINE_BAND, 0.0, 1.0)
+    band *= cv2.dilate(soft, np.ones((3, 3), np.uint8))
+    blend_over(out, np.asarray(cv2.GaussianBlur(out, (0, 0), OUTLINE_SOFT_PX), np.uint8), band)
 
 
 def _with_detail(
@@ -187,12 +203,27 @@ def _with_detail(
         brighter: (S, S) brightness of the borrowing pixel over the lending one.
     """
     # one factor for all channels: the lender's shadow is of another hue, which detail must not bring along
-    ratio = base.mean(2) / np.maximum(broad.mean(2), 8.0)
+    ratio = _grey(base) / np.maximum(_grey(broad), 8.0)
     trust = _likeness(np.maximum(ratio, brighter))
     share = trust * np.clip(ratio, *DETAIL_GAIN)
     lit = base + share[..., None] * (image - broad)
     lit += (trust * (1.0 - skin))[..., None] * (image - lit)
+    lit += ((1.0 - trust) * skin * np.clip(ratio, *FINE_GAIN))[..., None] * _fine(image, skin)[..., None]
     return np.clip(lit + 0.5, 0, 255).astype(np.uint8)
+
+
+def _fine(image: NDArray[np.uint8], skin: Floats | Doubles) -> Floats:
+    """(S, S) the grain of the photo: pores, canvas, film, too fine to tell a shadow's edge."""
+    grey = _grey(image)
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), max(0.8, FINE_SHARE * len(image)))
+    calm = np.abs(fine[::4, ::4][skin[::4, ::4] > 0.5])
+    limit = FINE_LIMIT * float(np.median(calm)) if len(calm) else 0.0
+    return np.clip(fine, -limit, limit)
+
+
+def _grey(picture: NDArray) -> Floats:
+    """(S, S) mean of the channels of (S, S, 3)."""
+    return np.asarray(cv2.transform(picture.astype(np.float32), np.full((1, 3), 1.0 / 3.0, np.float32)), np.float32)
 
 
 def _likeness(brighter: Floats | Doubles) -> Doubles:
@@ -214,8 +245,8 @@ def _broad_skin(image: NDArray[np.uint8], geometry: MeshGeometry) -> Floats:
     cv2.fillPoly(inside, [np.int32(np.round(geometry.landmarks[OVAL, :2]))], 1.0)  # pyright: ignore
     photo = image.astype(np.float32)
     wide = _averaged(photo, inside, 2.0 * BROAD_SHARE * geometry.size)[0]
-    grey = cv2.GaussianBlur(photo.mean(2), (0, 0), 0.004 * geometry.size)
-    bright = inside * smoothstep((grey / np.maximum(wide.mean(2), 1.0) - 0.6) / 0.25).astype(np.float32)
+    grey = cv2.GaussianBlur(_grey(photo), (0, 0), 0.004 * geometry.size)
+    bright = inside * smoothstep((grey / np.maximum(_grey(wide), 1.0) - 0.6) / 0.25).astype(np.float32)
     near, known = _averaged(photo, bright, BROAD_SHARE * geometry.size)
     far, _ = _averaged(photo, bright, 3.0 * BROAD_SHARE * geometry.size)
     share = np.minimum(known / 0.2, 1.0)[..., None]

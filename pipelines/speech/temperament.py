@@ -18,6 +18,7 @@ from pipelines.motion.space import FPS
 from pipelines.speech.blinks import BLINK_FRAMES, BlinkOptions
 
 Floats = NDArray[np.float32]
+Doubles = NDArray[np.float64]
 
 _SHARED_STD = 0.5
 """Of the logarithm, over the whole head."""
@@ -29,9 +30,9 @@ _ANGLES = (0.1, 0.9)
 _BLINKS_PER_MIN = (10.5, 32.5)
 _GAP_SPAN = 0.5
 """Share by which one speaker's gaps between blinks scatter."""
-_N_DRAWS = 5
-_STEP = 1.0 / np.roots([1.0, *[0.0] * (_N_DRAWS - 1), -1.0, -1.0]).real.max() ** np.arange(1, _N_DRAWS + 1)
-"""Steps of the additive sequence whose points fill five dimensions evenly (Roberts 2018, R sequence)."""
+_STEP: Doubles = 1.1347241384015194 ** -np.arange(1.0, 6.0)
+"""Steps of the additive sequence whose points fill five dimensions evenly, powers of the root of x^6 = x + 1 (Roberts
+2018, R sequence)."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,13 @@ class Temperament:
     @classmethod
     def of(cls, seed: int) -> Temperament:
         """The same for the same seed. Seed 0 is the middle of the range; the next seeds spread over it evenly."""
-        whole, *each, blink = np.mod(0.5 + seed * _STEP, 1.0)
-        shared = _SHARED_STD * ndtri(np.interp(whole, (0, 1), _LIVELINESS))
-        angles = np.array(_ANGLE_STD) * ndtri(np.interp(each, (0, 1), _ANGLES))
-        pitch, yaw, roll = map(float, np.exp(shared + angles))
-        gap = 60 * FPS / np.interp(blink, (0, 1), _BLINKS_PER_MIN) - BLINK_FRAMES
+        place: Doubles = np.mod(0.5 + seed * _STEP, 1.0)
+        shared = _SHARED_STD * ndtri(np.interp(place[0], (0, 1), _LIVELINESS))
+        angles = np.array(_ANGLE_STD) * ndtri(np.interp(place[1:4], (0, 1), _ANGLES))
+        factors: Doubles = np.exp(shared + angles)
+        gap = 60 * FPS / float(np.interp(place[4], (0, 1), _BLINKS_PER_MIN)) - BLINK_FRAMES
         options = BlinkOptions(shortest=round((1 - _GAP_SPAN) * gap), longest=round((1 + _GAP_SPAN) * gap), seed=seed)
-        return cls(pitch, yaw, roll, options)
+        return cls(float(factors[0]), float(factors[1]), float(factors[2]), options)
 
     @property
     def head(self) -> Floats:

@@ -13,6 +13,7 @@
     },
     {
       target: "#st-side",
+      also: ".rail",
       prepare: () => studio.openPanel("expression"),
       title: "Or move sliders",
       text: "The rail has a panel for every kind of control. Double click resets one, and Ctrl Z takes back anything.",
@@ -27,6 +28,9 @@
   let at = 0;
   /** Where the focus was, so that it goes back there. */
   let before = null;
+
+  /** The timeline opens, a panel grows: the card stays beside what it speaks of. */
+  const sizes = new ResizeObserver(() => place());
 
   const isNew = () => studio.recall(KEY) === null;
 
@@ -48,18 +52,19 @@
     show(0);
   }
 
-  function end() {
+  function end({ returnsFocus = true } = {}) {
     if (!card) return false;
+    sizes.disconnect();
     studio.remember(KEY, "done");
     unmark();
     card.remove();
     card = null;
-    if (before?.isConnected) before.focus({ preventScroll: true });
+    if (returnsFocus && before?.isConnected) before.focus({ preventScroll: true });
     return true;
   }
 
   const ACTIONS = {
-    skip: end,
+    skip: () => end(),
     back: () => show(at - 1),
     next: () => (at === STEPS.length - 1 ? end() : show(at + 1)),
   };
@@ -88,7 +93,10 @@
     one("[data-tour=next]", card).textContent = isLast ? "Done" : "Next";
     card.setAttribute("aria-label", `Tour, step ${at + 1} of ${STEPS.length}`);
     unmark();
-    one(STEPS[at].target, root())?.classList.add("toured");
+    const target = one(STEPS[at].target, root());
+    target?.classList.add("toured");
+    sizes.disconnect();
+    if (target) sizes.observe(target);
     place();
     one("[data-tour=next]", card).focus({ preventScroll: true });
   }
@@ -109,6 +117,12 @@
     card.style.setProperty("--y", `${studio.clamp(y, GAP_PX, innerHeight - height - GAP_PX).toFixed(0)}px`);
   }
 
+  /** What is spoken of may be tried; whoever begins to work elsewhere needs no tour. */
+  function onPointer({ target }) {
+    const { target: own, also } = STEPS[at];
+    if (card && !card.contains(target) && !target.closest?.([own, also].filter(Boolean).join())) end({ returnsFocus: false });
+  }
+
   /** After the first picture, never before it; whoever has seen or skipped it is not asked again. */
   function offer() {
     if (!isNew()) return;
@@ -119,6 +133,7 @@
   }
 
   window.addEventListener("resize", place);
+  document.addEventListener("pointerdown", onPointer, true);
   studio.on("data", offer);
   studio.tour = { begin, end, isOpen: () => card !== null };
 })();

@@ -53,6 +53,16 @@ def test_escape_skips_it_and_the_sheet_begins_it_again(browser: Browser, studio_
         page.keyboard.press("?")
         page.locator("dialog.sheet [data-action=tour]").click()
         expect(page.locator(".tour small")).to_have_text("1 of 3")
+        # trying what it speaks of keeps it; working elsewhere ends it and does what was clicked
+        page.locator('[data-point="19"] .knob').click()
+        expect(page.locator(".tour small")).to_have_text("1 of 3")
+        page.locator("[data-tour=next]").click()
+        page.locator("[data-tab=eyes]").click()
+        expect(page.locator(".tour small")).to_have_text("2 of 3")
+        page.locator(".tools [data-action=map]").click()
+        expect(page.locator(".tour")).to_have_count(0)
+        assert studio.run("() => [studio.state.panel, studio.state.map]") == ["eyes", False]
+        studio.run("() => studio.tour.begin()")
         page.locator("[data-tour=skip]").click()
         expect(page.locator(".tour")).to_have_count(0)
     finally:

@@ -115,7 +115,10 @@ def test_keys_set_with_k_at_two_times_move_the_face_in_between(timed: Studio) ->
     timed.settle()
     assert timed.get("jaw_open") == pytest.approx(0.5, abs=1e-4)
     between = at(timed, 0.8)
-    shut, wide = at(timed, 0), at(timed, 1.6)
+    shut, closed = at(timed, 0), np.ptp(timed.ring("lips_inner")[:, 1])
+    wide, opened = at(timed, 1.6), np.ptp(timed.ring("lips_inner")[:, 1])
+    # the outlines of the map are seen, and open with the mouth
+    assert timed.page.locator(".map [data-ring=lips_inner]").is_visible() and opened > closed + 12
     whole = difference(shut[MOUTH], wide[MOUTH])
     assert whole > 4
     assert 0.2 * whole < difference(between[MOUTH], shut[MOUTH]) < 0.98 * whole

@@ -240,3 +240,19 @@ def test_a_grey_photo_keeps_grey_eyes() -> None:
     picture = drawn(layer, grey, posed)
     assert np.ptp(picture.astype(int), axis=2).max() <= 1
     assert not np.array_equal(picture, grey)
+
+
+@pytest.mark.parametrize("name", ["la_velata", "astronaut"])
+@pytest.mark.parametrize("gaze_deg", [-20.0, 20.0])
+def test_a_gaze_draws_nothing_beside_the_corners(name: str, gaze_deg: float) -> None:
+    case = handle(name)
+    flat = np.full_like(case.image, 255)
+    picture = drawn(case.features[0], flat, case.rig.pose(edited(name, gaze_x_deg=gaze_deg)))
+    y, x = np.mgrid[0 : case.geometry.size, 0 : case.geometry.size]
+    painted = (picture != 255).any(2)
+    for eye in eyes_of(name):
+        along = np.abs((np.dstack([x, y]) - eye.opening.origin) @ eye.opening.axes[0])
+        near = np.abs((np.dstack([x, y]) - eye.opening.origin) @ eye.opening.axes[1]) < 0.3 * eye.opening.width
+        outside = (along > 0.5 * eye.opening.width + 2.0) & (along < 0.7 * eye.opening.width) & near
+        assert outside.sum() > 100
+        assert not painted[outside].any()

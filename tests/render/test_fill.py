@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ import pytest
 from pipelines.portrait.matte import person_segmenter
 from pipelines.render.mesh.fill import mirrored_edge
 
-from .mesh_case import handle, portrait, render
+from .mesh_case import RENDERER, edited, handle, portrait, render
 
 STRIP_PX = 22
 """Width of what a turn of 20 degrees uncovers in a 512 crop."""
@@ -63,3 +65,15 @@ def test_a_cord_beside_the_head_stays_in_the_scene() -> None:
     golden = beside & (photo[..., 0] - photo[..., 2] > 80)
     assert golden.sum() > 200
     assert np.abs(scene - photo)[golden].mean() < 8
+
+
+def test_a_cheek_completed_from_one_in_shadow_has_grain() -> None:
+    own = portrait("mona_lisa")
+    across = np.arange(len(own.image[0])) - float(own.landmarks_in_crop[1, 0])
+    light = 1.0 - 0.7 * np.clip((across + 10.0) / 40.0, 0.0, 1.0)
+    shaded = RENDERER.prepare(replace(own, image=np.uint8(own.image * light[None, :, None])))
+    picture = RENDERER.render(shaded, edited("mona_lisa", yaw_deg=-20.0))
+    fine = np.abs(cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32), cv2.CV_32F))
+    at = RENDERER.landmarks(shaded)[[116, 123, 147, 187]].astype(int)
+    patches = [float(np.median(fine[y - 6 : y + 7, x - 6 : x + 7])) for x, y in at]
+    assert np.mean(patches) > 4.0

@@ -97,7 +97,8 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
         turn: (3, 3) rotation of the eyeball.
         shade: (depth, reach px, reveal, looked_away, overlap px, light, gap px): shadow under the upper lid, share of
             cover, how far white and rims are replaced by ones without traces of the iris, how far the rims reach over
-            the skin, light on the whole ball, and rest gap of the lids from which the shadow is whole.
+            the skin where the lids stand further apart than that, light on the whole ball, and rest gap of the lids
+            from which the shadow is whole.
     """
     x0, y0, x1, y1 = box
     sclera, iris, glint = np.empty(3, np.float32), np.empty(4, np.float32), np.empty(3, np.float32)
@@ -116,7 +117,8 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
             inside = min((v - upper) * _lean(curves[0], place, u_step), (lower - v) * _lean(curves[1], place, u_step))
             cover = _smooth(0.6 * inside * scale + 0.35)
             if shade[3] > 0.0:
-                cover = max(cover, shade[3] * _smooth(1.5 + 1.5 * inside / shade[4]))
+                between = min(max((lower - upper) / shade[4], 0.0), 1.0)
+                cover = max(cover, shade[3] * between * _smooth(1.5 + 1.5 * inside / shade[4]))
             cover *= shade[2]
             if cover <= 0.0:
                 continue

@@ -112,6 +112,8 @@ def _scene_beside(image: NDArray[np.uint8], plain: Floats, alpha: Floats, *, hol
     foreign = np.maximum(cv2.subtract(photo, brightest), cv2.subtract(darkest, photo)).max(2).astype(np.float32)
     found = _rises(np.asarray(cv2.GaussianBlur(strange, (0, 0), 1.0), np.float32), STRANGE)
     found *= (1.0 - _rises(foreign, FOREIGN)) * (1.0 - _rises(np.asarray(share, np.float32), SCENE_UP_TO))
+    # slivers are the person's own edge
+    found = cv2.morphologyEx(found, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     found = cv2.resize(cv2.GaussianBlur(found, (0, 0), 0.7), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return np.asarray(found * hole, np.float32)
 

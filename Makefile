@@ -13,8 +13,9 @@ studio: system $(READY)
 	$(BIN)/python app.py --open
 
 test: system browser voices $(READY_DEV)
-	@# tests wait for pictures, sound and one another: three workers keep two cores busy
-	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q -m "not browser" -n 2 --dist loadfile --no-loadscope-reorder
+	@# each worker has a studio and a browser of its own; tests that measure what a visitor waits for run alone
+	$(BIN)/python -m pytest -q -m browser -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .

@@ -20,7 +20,7 @@ hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
 
-LONGEST = ("browser", "training", "test_batch.py", "networks", "render", "speech", "studio")
+LONGEST = ("training", "test_batch.py", "networks", "render", "speech", "studio")
 """Parts of this folder whose files take longest; no worker should end with one of them while others rest."""
 
 

@@ -154,6 +154,7 @@ def test_the_sound_of_the_clip_is_what_was_said(listening: Studio, tmp_path: Pat
     assert max(matches) > 0.8
 
 
+@pytest.mark.alone
 def test_a_slider_acts_on_the_running_voice(listening: Studio) -> None:
     before = clip_key(listening)
     begin(listening, "microphone")
@@ -165,7 +166,8 @@ def test_a_slider_acts_on_the_running_voice(listening: Studio) -> None:
     assert difference(edited[BROWS], plain[BROWS]) > 1
     # lips of the speech itself
     listening.run("() => studio.speech.set({speech_lips: 0, speech_head: 0, speech_blinks: false})")
-    listening.page.wait_for_timeout(400)
+    frame = listening.run("() => studio.stage.shownFrame")
+    listening.page.wait_for_function("frame => studio.stage.shownFrame > frame + 12", arg=frame)
     samples = listening.run(SAMPLE, 2)
     listening.run("() => studio.speech.set({speech_lips: 1, speech_head: 1})")
     moving = listening.run(SAMPLE, 2)

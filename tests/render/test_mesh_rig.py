@@ -14,7 +14,7 @@ from pipelines.motion.edit import Edit, apply_edit
 from pipelines.motion.eyes import lid_closure
 from pipelines.motion.space import N_EXP
 from pipelines.portrait.topology import N_LANDMARKS, N_MESH
-from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER, LIPS_LOWER, LIPS_UPPER
+from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER, LIPS_LOWER, LIPS_UPPER, canonical_in_head
 from pipelines.render.mesh.basis import local_fields, motion_basis
 from pipelines.render.mesh.geometry import face_triangles
 from pipelines.render.mesh.lids import lids_of_gaze
@@ -91,6 +91,21 @@ def test_a_sided_smile_moves_its_own_half() -> None:
     moved = np.linalg.norm(displacement("astronaut", smile_left=1.0), axis=1)
     x = handle("astronaut").geometry.vertices_in_head[:478, 0]
     assert moved[x < -0.25].max() < 0.05 * moved[x > 0.25].max()
+
+
+@pytest.mark.parametrize("key", ["smile", "upper_lip_raise", "corners_down"])
+def test_a_side_moves_nothing_beyond_the_midline_and_two_sides_make_the_whole(key: str) -> None:
+    one, both, two = (
+        displacement("astronaut", **values)
+        for values in (
+            {f"{key}_right": 0.5},
+            {key: 0.5},
+            {f"{key}_right": 0.5, f"{key}_left": 0.5},
+        )
+    )
+    other_half = canonical_in_head()[:, 0] > 0.02
+    assert np.abs(one[other_half]).max() < 0.1 * np.abs(one).max()
+    assert np.allclose(two, both, atol=1e-9)
 
 
 def test_an_even_edit_of_even_dims_is_mirror_symmetric() -> None:

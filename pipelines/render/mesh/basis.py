@@ -73,7 +73,8 @@ OVAL_REGIONS = (*OUTSIDE_REGIONS, "jaw", "mouth")
 FAINT_TURN_DEG = 1.0
 """Turn of the eyes over the usual range of a dim from which they show what it does."""
 NECK_IN_HEAD = (0.0, 1.3, 0.0)
-MIDLINE_WIDTH = 0.08
+MIDLINE_WIDTH = 0.16
+"""Head units from the midline over which what one side does beyond the other sets in: its own half moves, no more."""
 EYEBALL_RADIUS_IN_HEAD = 0.135
 """12 mm."""
 
@@ -88,8 +89,8 @@ class MotionBasis:
     """Dims that get a local field: the inert ones at their keypoint, those of outline and neck outside the face."""
     iris: Doubles
     """(63, 2, 2) eyeball rotation in degrees, [right, left] x [image right, up]."""
-    left_share: Doubles
-    """(478,) 1 on the subject's left half, 0 on the right, smooth across the midline."""
+    side_shares: Doubles
+    """(2, 478) [right, left] as `side_shares`, the same for a landmark and its mirror image."""
 
 
 @lru_cache(maxsize=1)
@@ -119,10 +120,12 @@ def clean_basis(jacobian: NDArray[np.floating], covariance: Doubles) -> MotionBa
     faint = (effect < EFFECT_TO_SHOW) & (np.abs(iris).max((1, 2)) * usual < FAINT_TURN_DEG)
     outside = np.array([dim.region in OUTSIDE_REGIONS for dim in DIMS])
     enlarged = faint & ~inert & ~outside
-    jacobian[enlarged] *= np.clip(EFFECT_TO_SHOW / effect[enlarged], 1.0, MOST_GAIN)[:, None, None]
+    # the soft rim of a region holds little but noise, which is not worth enlarging
+    more = np.clip(EFFECT_TO_SHOW / effect[enlarged], 1.0, MOST_GAIN)[:, None] - 1.0
+    jacobian[enlarged] *= (1.0 + more * _region_masks()[enlarged])[..., None]
     local = tuple(np.flatnonzero(inert | (faint & outside)).tolist())
-    basis = MotionBasis(jacobian, local, iris, _left_share())
-    for array in (basis.landmarks, basis.iris, basis.left_share):
+    basis = MotionBasis(jacobian, local, iris, _landmark_shares())
+    for array in (basis.landmarks, basis.iris, basis.side_shares):
         array.setflags(write=False)
     return basis
 
@@ -334,8 +337,13 @@ def _free_lips(jacobian: Doubles, usual_range: Doubles) -> None:
         jacobian[dim, LIPS_LOWER] = mean
 
 
-def _left_share() -> Doubles:
-    x = canonical_in_head()[:, 0]
-    share = smoothstep(x / (2 * MIDLINE_WIDTH) + 0.5)
+def side_shares(x_in_head: Doubles) -> Doubles:
+    """(2, N) [right, left] share of what a side does beyond the other at (N,) places: 1 on its own half, 0 from the
+    midline on."""
+    return np.stack([smoothstep(sign * x_in_head / MIDLINE_WIDTH) for sign in (-1.0, 1.0)])
+
+
+def _landmark_shares() -> Doubles:
     right, left = both_sides(np.arange(N_LANDMARKS))
-    return 0.5 * (share[right] + 1.0 - share[left])
+    shares = side_shares(canonical_in_head()[:, 0])
+    return 0.5 * (shares[:, right] + shares[::-1, left])

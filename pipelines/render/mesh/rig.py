@@ -22,7 +22,13 @@ from pipelines.render.mesh.anatomy import (
     LIPS_UPPER,
     both_sides,
 )
-from pipelines.render.mesh.basis import EYEBALL_RADIUS_IN_HEAD, MotionBasis, local_fields, motion_basis
+from pipelines.render.mesh.basis import (
+    EYEBALL_RADIUS_IN_HEAD,
+    MotionBasis,
+    local_fields,
+    motion_basis,
+    side_shares,
+)
 from pipelines.render.mesh.geometry import (
     SEGMENTS,
     MeshGeometry,
@@ -81,7 +87,7 @@ class FaceRig:
         self._local_dims = np.array(self._basis.local)
         self._local_face = local[:, :N_LANDMARKS].reshape(len(local), -1)
         self._local_rest = local - np.stack([self._carried(field[:N_LANDMARKS]) for field in local])
-        self._local_left = _left_share(geometry.vertices_in_head)[:, None]
+        self._local_shares = side_shares(geometry.vertices_in_head[:, 0])
         head = geometry.vertices_in_head[:N_LANDMARKS]
         self._lids = tuple(_LidRows(head, geometry, side=side) for side in range(2))
         self._lashes = LashFollow(geometry)
@@ -172,12 +178,12 @@ class FaceRig:
         """
         basis = self._basis
         flat = basis.landmarks.reshape(N_EXP, -1)
-        moved = (right @ flat).reshape(N_LANDMARKS, 3)
-        local_right, local_left = right[self._local_dims], left[self._local_dims]
-        moved += (local_right @ self._local_face).reshape(N_LANDMARKS, 3)
-        if not np.array_equal(right, left):
-            apart = (left - right) @ flat + (local_left - local_right) @ self._local_face
-            moved += apart.reshape(N_LANDMARKS, 3) * basis.left_share[:, None]
+        local = self._local_dims
+        both, beyond = _both_and_beyond(right, left)
+        moved = (both @ flat + both[local] @ self._local_face).reshape(N_LANDMARKS, 3)
+        for side, share in zip(beyond, basis.side_shares, strict=True):
+            if side.any():
+                moved += (side @ flat + side[local] @ self._local_face).reshape(N_LANDMARKS, 3) * share[:, None]
         _soften(moved)
         self._lips.apply(moved)
         for lid, closed, down in zip(self._lids, closure, drop, strict=True):
@@ -219,9 +225,11 @@ class FaceRig:
         carried = self._carried(displacement)
         local_right, local_left = right[self._local_dims], left[self._local_dims]
         if local_right.any() or local_left.any():
-            field = np.tensordot(local_right, self._local_rest, 1)
-            if not np.array_equal(local_right, local_left):
-                field += np.tensordot(local_left - local_right, self._local_rest, 1) * self._local_left
+            both, beyond = _both_and_beyond(local_right, local_left)
+            field = np.tensordot(both, self._local_rest, 1)
+            for side, share in zip(beyond, self._local_shares, strict=True):
+                if side.any():
+                    field += np.tensordot(side, self._local_rest, 1) * share[:, None]
             _soften(field)
             carried += field
         self._lashes.apply(carried)
@@ -389,9 +397,10 @@ def _soften(displacement: Doubles) -> None:
         displacement[far] *= (limited / length[far])[:, None]
 
 
-def _left_share(head: Doubles) -> Doubles:
-    basis_x = np.clip(head[:, 0] / 0.32 + 0.5, 0.0, 1.0)
-    return basis_x * basis_x * (3.0 - 2.0 * basis_x)
+def _both_and_beyond(right: Doubles, left: Doubles) -> tuple[Doubles, tuple[Doubles, Doubles]]:
+    """What both halves of the face do, and what the right and the left one do beyond it."""
+    both = np.where(right * left > 0.0, np.sign(right) * np.minimum(np.abs(right), np.abs(left)), 0.0)
+    return both, (right - both, left - both)
 
 
 def _facing(geometry: MeshGeometry, triangles: NDArray[np.int32]) -> NDArray[np.bool_]:

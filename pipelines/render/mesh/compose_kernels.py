@@ -61,17 +61,26 @@ def _over(red, green, blue, alpha, gain, back, k):
     )
 
 
-@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy", inline="always")
-def _stretch(u, v, u_before, v_before, u_after, v_after):
-    """Squared distance of a pixel's origin to the nearer one of two opposite neighbours' and the way there.
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
+def _squeeze(map_x, map_y, y, x):
+    """Way in the photo from a pixel to the next along the axis on which the map squeezes more: length, x and y.
 
-    The nearer one lies on the same surface where an outline passes between the other and the pixel.
+    Of two opposite neighbours the nearer counts: where an outline passes between the pixel and the other, only that
+    one lies on the same surface.
     """
-    du, dv, eu, ev = u - u_before, v - v_before, u_after - u, v_after - v
-    first, second = du * du + dv * dv, eu * eu + ev * ev
-    if first < second:
-        return first, du, dv
-    return second, eu, ev
+    limit = map_x.shape[0] - 1
+    u, v = map_x[y, x], map_y[y, x]
+    square, along_x, along_y = np.float32(0.0), np.float32(0.0), np.float32(0.0)
+    for dy, dx in ((0, 1), (1, 0)):
+        j, i = min(y + dy, limit), min(x + dx, limit)
+        ax, ay = map_x[j, i] - u, map_y[j, i] - v
+        j, i = max(y - dy, 0), max(x - dx, 0)
+        bx, by = u - map_x[j, i], v - map_y[j, i]
+        if bx * bx + by * by < ax * ax + ay * ay:
+            ax, ay = bx, by
+        if ax * ax + ay * ay > square:
+            square, along_x, along_y = ax * ax + ay * ay, ax, ay
+    return np.sqrt(square), along_x, along_y
 
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
@@ -94,20 +103,20 @@ def compose(photo, foreground, empty, background, map_x, map_y, gains, rect, out
     squeezed, most = np.float32(_SQUEEZED), np.float32(_TORN_PX)
     front, back, still, result = foreground.reshape(-1), background.reshape(-1), photo.reshape(-1), out.reshape(-1)
     for y in range(top, bottom):
-        above, below = max(y - 1, 0), min(y + 1, limit)
+        below = min(y + 1, limit)
         for x in range(left, right):
             u, v, gain = map_x[y, x], map_y[y, x], gains[y, x]
             k = (y * size + x) * 3
             if abs(u - np.float32(x)) < snap and abs(v - np.float32(y)) < snap and abs(gain - one) < snap:
                 result[k], result[k + 1], result[k + 2] = still[k], still[k + 1], still[k + 2]
                 continue
-            west, east = max(x - 1, 0), min(x + 1, limit)
-            across, ax, ay = _stretch(u, v, map_x[y, west], map_y[y, west], map_x[y, east], map_y[y, east])
-            along, bx, by = _stretch(u, v, map_x[above, x], map_y[above, x], map_x[below, x], map_y[below, x])
-            if max(across, along) > squeezed * squeezed:
-                if along > across:
-                    across, ax, ay = along, bx, by
-                length = np.sqrt(across)
+            # no squeeze towards one side is none at all, and this is cheap to see
+            east, south = (y, min(x + 1, limit)), (below, x)
+            du, dv, eu, ev = map_x[east] - u, map_y[east] - v, map_x[south] - u, map_y[south] - v
+            length = zero
+            if max(du * du + dv * dv, eu * eu + ev * ev) > squeezed * squeezed:
+                length, ax, ay = _squeeze(map_x, map_y, y, x)
+            if length > squeezed:
                 step = (min(length, most) - squeezed) / (np.float32(_TAPS) * length)
                 start = -half * step * np.float32(_TAPS - 1)
                 red = green = blue = alpha = zero

@@ -113,7 +113,7 @@ def compose(photo, foreground, empty, background, map_x, map_y, gains, rect, out
             # no squeeze towards one side is none at all, and this is cheap to see
             east, south = (y, min(x + 1, limit)), (below, x)
             du, dv, eu, ev = map_x[east] - u, map_y[east] - v, map_x[south] - u, map_y[south] - v
-            length = zero
+            length = ax = ay = zero
             if max(du * du + dv * dv, eu * eu + ev * ev) > squeezed * squeezed:
                 length, ax, ay = _squeeze(map_x, map_y, y, x)
             if length > squeezed:

@@ -117,10 +117,11 @@ def test_a_stream_gives_every_frame_and_its_lips_in_step(audio: Audio, portrait:
         parts = [stream.push(audio.samples[start : start + block]) for start in cuts]
         return np.concatenate([part.exp for part in [*parts, stream.finish()]])
 
-    coarse, fine = streamed(16_000), streamed(5_000)
-    np.testing.assert_allclose(coarse, fine, atol=1e-6)
-    assert len(coarse) == len(track)
-    assert np.corrcoef(lip_measures(coarse.reshape(-1, 63))[0], lips(track))[0, 1] > 0.8
+    # the same look-ahead gives the same motion, whether all the sound is there or comes bit by bit
+    whole, live = streamed(len(audio.samples)), streamed(5_000)
+    np.testing.assert_allclose(whole, live, atol=1e-6)
+    assert len(whole) == len(track)
+    assert np.corrcoef(lip_measures(whole.reshape(-1, 63))[0], lips(track))[0, 1] > 0.8
 
 
 def test_a_whole_voice_piece_by_piece_is_the_track(audio: Audio, portrait: Portrait, track: Track) -> None:

@@ -22,6 +22,8 @@ GROW = 8 / 512
 """How far the pasted area reaches beyond the pixels that changed, as a share of the side; half of it is soft."""
 SHRINK_BELOW = 0.75
 """A face that lands smaller than this is averaged down first: plain interpolation would flicker."""
+_PIXELS_FROM_BLOCKS = np.array([[BLOCK, 0, 0.5 * (BLOCK - 1)], [0, BLOCK, 0.5 * (BLOCK - 1)], [0, 0, 1]])
+"""Pixels from indices of blocks."""
 
 
 @dataclass(frozen=True)
@@ -91,24 +93,18 @@ class Paster:
         size = len(face)
         matrix = self.photo_from_crop.copy()
         matrix[:, 2] -= [window[1].start, window[0].start]
-        enlarged = cv2.resize(weight, None, fx=BLOCK, fy=BLOCK, interpolation=cv2.INTER_LINEAR)
-        soft = np.asarray(enlarged, np.uint8)[:size, :size]
+        target = out[window]
+        seen = target.shape[1::-1]
+        share = cv2.warpAffine(weight, matrix @ _PIXELS_FROM_BLOCKS, seen, flags=cv2.INTER_LINEAR)
         scale = scale_of(matrix)
         if scale < SHRINK_BELOW:
             small = max(2, round(size * scale))
-            face, soft = (_averaged(each, small) for each in (face, soft))
+            face = np.asarray(cv2.resize(face, (small, small), interpolation=cv2.INTER_AREA), np.uint8)
             ratio = size / small
             matrix[:, 2] += matrix[:, :2].sum(1) * (0.5 * ratio - 0.5)
             matrix[:, :2] *= ratio
-        target = out[window]
-        seen = target.shape[1::-1]
         over = cv2.warpAffine(face, matrix, seen, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        share = cv2.warpAffine(soft, matrix, seen, flags=cv2.INTER_NEAREST)
         blend_region(target, np.asarray(over, np.uint8), np.asarray(share, np.uint8))
-
-
-def _averaged(picture: Picture, side: int) -> Picture:
-    return np.asarray(cv2.resize(picture, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _cover(matrix: Matrix, box: tuple[int, int, int, int], shape: tuple[int, ...]) -> tuple[slice, slice]:

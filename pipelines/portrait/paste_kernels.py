@@ -45,6 +45,9 @@ def blend_region(target: NDArray[np.uint8], over: NDArray[np.uint8], weight: NDA
             w = np.int32(weight[y, x])
             if w == 0:
                 continue
+            if w == 255:
+                target[y, x, 0], target[y, x, 1], target[y, x, 2] = over[y, x, 0], over[y, x, 1], over[y, x, 2]
+                continue
             w += w >> 7  # 0..255 to 0..256, so that a shift can divide
             for c in range(3):
                 below = np.int32(target[y, x, c])

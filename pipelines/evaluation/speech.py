@@ -10,7 +10,13 @@ from typing import Any
 from pipelines.evaluation.speech_clips import Clip, load_clips
 from pipelines.evaluation.speech_measures import MAX_LAG, Lips, LipScore, clip_heights, score
 from pipelines.evaluation.speech_naturalness import NaturalRow, compare, seeds_differ
-from pipelines.evaluation.speech_predictors import Predictor, loudness, predictors, studio_model
+from pipelines.evaluation.speech_predictors import (
+    Predictor,
+    loudness,
+    missing_peers,
+    predictors,
+    studio_model,
+)
 from pipelines.motion.space import FPS
 from pipelines.speech.features.phonemes import phone_activations
 
@@ -89,6 +95,7 @@ class SpeechReport:
     """What else the studio's model moves; empty where it was not measured."""
     seed_repeats: bool | None
     seeds_differ: bool | None
+    missing_peers: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
@@ -99,27 +106,26 @@ class SpeechReport:
             "natural": [asdict(row) for row in self.natural],
             "seed_repeats": self.seed_repeats,
             "seeds_differ": self.seeds_differ,
+            "missing_peers": self.missing_peers,
         }
 
 
 def evaluate_speech(
     data: Path,
     *,
-    peers: bool = False,
     stream: bool = False,
     ways: Sequence[Predictor] | None = None,
     progress: Progress | None = None,
 ) -> SpeechReport:
-    """Measure every predictor on the English clips of a folder.
+    """Measure every predictor on the English clips of a folder, public peers among them where they are installed.
 
     Args:
-        peers: also public peers that happen to be installed (openfacefx, pylipsync).
         stream: also the features as a stream hears them, which costs six times the recognition.
         ways: the predictors, all that can run here if left out; then only lips are measured.
     """
     clips = load_clips(data)
     heard = [phone_activations(clip.samples) for clip in clips]
-    chosen = predictors(peers=peers, stream=stream) if ways is None else list(ways)
+    chosen = predictors(stream=stream) if ways is None else list(ways)
     rows: list[SpeechRow] = []
     baseline = clip_heights(clips, [loudness(clip) for clip in clips])[:, MAX_LAG]
     for number, way in enumerate(chosen):
@@ -135,7 +141,8 @@ def evaluate_speech(
     if progress is not None:
         progress(1.0, "done")
     seconds = sum(clip.frames for clip in clips) / FPS
-    return SpeechReport(len(clips), seconds, tuple(rows), tuple(natural), repeats, differ)
+    missing = missing_peers() if ways is None else ()
+    return SpeechReport(len(clips), seconds, tuple(rows), tuple(natural), repeats, differ, missing)
 
 
 def _measured(way: Predictor, clips: list[Clip], heard: list[Any], baseline: Any) -> SpeechRow:

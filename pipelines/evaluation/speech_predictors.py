@@ -54,10 +54,10 @@ class Predictor:
     peer: bool = False
 
 
-def predictors(*, peers: bool = False, stream: bool = False) -> list[Predictor]:
+def predictors(*, stream: bool = False) -> list[Predictor]:
     """All that can run here, the weakest first."""
     rows = [Predictor("loudness", loudness)]
-    rows += [row for row in _peers() if peers]
+    rows += _peers()
     rows += [Predictor("spectral network", spectral), Predictor("phones and rule", by_rule)]
     rows += [Predictor("fused curves, stream", lambda clip: fused(clip, LIVE))] if stream else []
     return [*rows, Predictor("fused curves", lambda clip: fused(clip, WHOLE))]
@@ -145,12 +145,17 @@ _VISEME_PHONE = {
 _PYLIPSYNC_PHONE = {"aa": "AA", "ee": "EH", "ih": "IY", "oh": "OW", "ou": "UW", "silence": SILENCE}
 
 
+def missing_peers() -> tuple[str, ...]:
+    """Packages of peers that are not installed."""
+    return tuple(name for name in ("openfacefx", "pylipsync") if importlib.util.find_spec(name) is None)
+
+
 def _peers() -> list[Predictor]:
-    rows = []
-    if importlib.util.find_spec("openfacefx"):
+    rows, missing = [], missing_peers()
+    if "openfacefx" not in missing:
         rows.append(Predictor("openfacefx, loudness", _openfacefx_energy, peer=True))
         rows.append(Predictor("openfacefx, our phones", _openfacefx_phones, peer=True))
-    if importlib.util.find_spec("pylipsync"):
+    if "pylipsync" not in missing:
         rows.append(Predictor("pylipsync", _pylipsync, peer=True))
     return rows
 

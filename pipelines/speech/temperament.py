@@ -52,7 +52,8 @@ class Temperament:
         shared = _SHARED_STD * ndtri(np.interp(place[0], (0, 1), _LIVELINESS))
         angles = np.array(_ANGLE_STD) * ndtri(np.interp(place[1:4], (0, 1), _ANGLES))
         factors: Doubles = np.exp(shared + angles)
-        gap = 60 * FPS / float(np.interp(place[4], (0, 1), _BLINKS_PER_MIN)) - BLINK_FRAMES
+        least, most = _BLINKS_PER_MIN
+        gap = 60 * FPS / (least * (most / least) ** float(place[4])) - BLINK_FRAMES
         options = BlinkOptions(shortest=round((1 - _GAP_SPAN) * gap), longest=round((1 + _GAP_SPAN) * gap), seed=seed)
         return cls(float(factors[0]), float(factors[1]), float(factors[2]), options)
 

@@ -6,6 +6,7 @@
   const METER_MS = 250;
   let bar = null;
   let rail = null;
+  let paintedDraw = 0;
 
   // ---- theme ----
   const isDark = () => document.body.classList.contains("dark");
@@ -118,7 +119,9 @@
     const median = isMoving ? metrics.median() : null;
     setText(one("[data-ms]", bar), median === null ? "\u2013" : Math.round(median));
     setText(one("[data-fps]", bar), fps === null ? "\u2013" : fps.toFixed(1));
-    if (!isMoving) return;
+    // what was drawn while the page was too busy to paint is shown late, never left out
+    if (metrics.lastDraw() === paintedDraw) return;
+    paintedDraw = metrics.lastDraw();
     one("polyline", bar).setAttribute("points", sparkline());
     paintBadge();
   }

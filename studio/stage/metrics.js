@@ -40,6 +40,8 @@
   studio.metrics = {
     drawn,
     isMoving,
+    /** When the newest answered edit came on the canvas; 0 before the first. */
+    lastDraw: () => lastDraw,
     framesPerSecond,
     latencies,
     median: () => quantile(latencies, 0.5),

@@ -9,6 +9,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse.linalg import splu
 
 from pipelines.motion.atlas import load_atlas
 from pipelines.portrait.topology import N_MESH, OVAL
@@ -271,18 +273,15 @@ def _averaged(photo: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floa
 def _harmonic(values: Doubles, known: NDArray[np.bool_], triangles: NDArray, geometry: MeshGeometry) -> Doubles:
     """(n_face, C) `values` where `known`, elsewhere their smooth continuation over the mesh."""
     faces = triangles[(triangles < geometry.n_face).all(1)].astype(np.int64)
-    count = geometry.n_face
-    laplacian = np.zeros((count, count))
-    head = geometry.vertices_in_head
-    for first, second in ((0, 1), (1, 2), (2, 0)):
-        a, b = faces[:, first], faces[:, second]
-        weight = 1.0 / (np.linalg.norm(head[a] - head[b], axis=1) + 1e-3)
-        np.add.at(laplacian, (a, b), -weight)
-        np.add.at(laplacian, (b, a), -weight)
-    np.fill_diagonal(laplacian, -laplacian.sum(1) + 1e-9)
+    head, count = geometry.vertices_in_head, geometry.n_face
+    a, b = faces.ravel(), np.roll(faces, -1, axis=1).ravel()
+    weight = 1.0 / (np.linalg.norm(head[a] - head[b], axis=1) + 1e-3)
+    edges = sparse.coo_array((np.r_[weight, weight], (np.r_[a, b], np.r_[b, a])), (count, count))
+    laplacian = sparse.csc_array(sparse.diags_array(edges.sum(1) + 1e-9) - edges)
     continued = values.copy()
-    inner = laplacian[np.ix_(~known, ~known)]
-    continued[~known] = np.linalg.solve(inner, -laplacian[np.ix_(~known, known)] @ values[known])
+    rows = laplacian[~known]
+    # a dense solve costs more, most of it in threads of the algebra library that wait for each other
+    continued[~known] = splu(sparse.csc_array(rows[:, ~known])).solve(-(rows[:, known] @ values[known]))
     return continued
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
 
 from pipelines.motion.eyes import lid_closure
 from pipelines.motion.space import N_EXP, Motion, rotation_matrix
@@ -59,8 +60,12 @@ AREA_FLOOR = 0.12
 """No skin triangle shrinks below this share of its area, seen from the front."""
 SOFT_ROUNDS, UNFOLD_ROUNDS = 6, 32
 UNFOLD_ATTEMPTS, SHRINK = 20, 0.015
-"""Share by which the whole displacement shrinks more from attempt to attempt: little at first, or a stronger edit
-would show less than a weaker one."""
+"""Share by which the displacement around a fold shrinks more from attempt to attempt: little at first, or a stronger
+edit would show less than a weaker one."""
+SHRINK_REACH = 0.2
+"""Distance in head units from a fold at which it shrinks by exp(-1/2) of that: a lid does not hold the mouth back."""
+BISECTIONS = 10
+"""Halvings to find how much of a displacement can stay where smoothing and the stops of lips and lids never agree."""
 WATCHED_FACING = 0.08
 """Cosine of the angle to the camera from which a triangle is kept from folding."""
 WATCHED_HEIGHT = 0.02
@@ -96,6 +101,7 @@ class FaceRig:
         skin, _ = face_triangles()
         self._skin, self._watched = skin, _facing(geometry, skin)
         self._neighbours, self._starts = _adjacency(skin)
+        self._near = np.exp(-0.5 * (cdist(head, head) / SHRINK_REACH) ** 2)
         self._scratch = np.empty((N_LANDMARKS, 3))
         self._posed = np.empty((len(geometry.vertices), 3), np.float32)
         self._rigid = np.empty((N_LANDMARKS, 3), np.float32)
@@ -194,31 +200,49 @@ class FaceRig:
     def _keep_skin_unfolded(self, moved: Doubles, closure: Doubles) -> None:
         """Smooth folds as the camera of the photo would see them, and set lips and lids again after it.
 
-        The two may disagree; then the whole displacement shrinks until they do not.
+        The two may disagree; then what moves around the fold shrinks until they do not, at the latest all of it.
         """
-        view = self._view
+        view, closure = self._view, closure.copy()
         for attempt in range(UNFOLD_ATTEMPTS):
-            seen = view.seen(moved)
-            used = unfold(
-                view.rest,
-                seen,
-                self._skin,
-                self._watched,
-                self._neighbours,
-                self._starts,
-                AREA_FLOOR,
-                0 if attempt else SOFT_ROUNDS,
-                UNFOLD_ROUNDS,
-                self._scratch,
-            )
-            if not used:
+            folded = view.seen(moved)
+            seen = folded.copy()
+            if not self._unfold(seen, soft_rounds=0 if attempt else SOFT_ROUNDS, rounds=UNFOLD_ROUNDS):
                 return
             moved[:] = view.unseen(seen)
             if attempt:
-                moved *= 1.0 - SHRINK * attempt
+                kept = 1.0 - SHRINK * attempt * self._near[(seen != folded).any(1)].max(0)
+                moved *= kept[:, None]
+                closure *= [lid.least(kept) for lid in self._lids]
             self._lips.apply(moved)
             for lid, closed in zip(self._lids, closure, strict=True):
                 lid.meet(moved, float(closed))
+        self._scale_back(moved)
+
+    def _scale_back(self, moved: Doubles) -> None:
+        """Scale a displacement to the largest share that folds nothing; gaps of lips and lids scale with it."""
+        unfolded, folded = 0.0, 1.0
+        for _ in range(BISECTIONS):
+            share = 0.5 * (unfolded + folded)
+            if self._unfold(self._view.seen(share * moved), soft_rounds=0, rounds=1):
+                folded = share
+            else:
+                unfolded = share
+        moved *= unfolded
+
+    def _unfold(self, seen: Doubles, *, soft_rounds: int, rounds: int) -> int:
+        """Smooth (478, 3) displacements as the camera sees them in place; the number of rounds it took."""
+        return unfold(
+            self._view.rest,
+            seen,
+            self._skin,
+            self._watched,
+            self._neighbours,
+            self._starts,
+            AREA_FLOOR,
+            soft_rounds,
+            rounds,
+            self._scratch,
+        )
 
     def _carry(self, displacement: Doubles, right: Doubles, left: Doubles) -> Doubles:
         """(V, 3) displacement of all vertices: lashes with their lid, rings with the oval and local fields."""
@@ -308,6 +332,10 @@ class _LidRows:
             displacement[row] += (1.0 - (1.0 - share) ** RAISED_POWER if raised else share) * down
         for row, share in self._below:
             displacement[row] += share * up
+
+    def least(self, values: Doubles) -> float:
+        """The smallest of (478,) values on the edges of the two lids."""
+        return float(min(values[self._upper].min(), values[self._lower].min()))
 
     def meet(self, displacement: Doubles, closure: float) -> None:
         """Set the gap that the closure asks for after the skin was smoothed."""

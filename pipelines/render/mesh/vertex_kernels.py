@@ -77,9 +77,9 @@ def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, so
     """Smooth displacements where a triangle would fold or collapse, until every area ratio is at least `floor`.
 
     Each round pulls the corners of bad triangles towards the mean displacement of their triangle and of their
-    neighbours; constant displacement folds nothing, so this converges. The first `soft_rounds` always run and pull by
-    how far a triangle is below twice the floor, so that the result changes smoothly with the input; further rounds
-    only where that was not enough.
+    neighbours, in the end of their triangle alone: constant displacement folds nothing, so this converges. The first
+    `soft_rounds` always run and pull by how far a triangle is below twice the floor, so that the result changes
+    smoothly with the input; further rounds only where that was not enough.
 
     Args:
         rest, displacement: (V, 3) with the camera along the last axis.
@@ -122,6 +122,7 @@ def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, so
         if not soft_bad or (used >= soft_rounds and not bad):
             return used
         scratch[:] = displacement
+        own = 0.5 + 0.5 * max(used - soft_rounds, 0) / rounds
         for v in range(len(rest)):
             if pull[v] == 0.0:
                 continue
@@ -131,6 +132,6 @@ def unfold(rest, displacement, triangles, watched, neighbours, starts, floor, so
                 total = 0.0
                 for n in range(first, last):
                     total += scratch[neighbours[n], k]
-                aim = 0.5 * total / (last - first) + 0.5 * target[v, k] / weight[v]
+                aim = (1.0 - own) * total / (last - first) + own * target[v, k] / weight[v]
                 displacement[v, k] = (1.0 - share) * scratch[v, k] + share * aim
     return rounds

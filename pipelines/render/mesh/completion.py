@@ -15,7 +15,8 @@ from scipy.sparse.linalg import splu
 from pipelines.motion.atlas import load_atlas
 from pipelines.portrait.topology import N_MESH, OVAL
 from pipelines.render.mesh.anatomy import canonical_in_head
-from pipelines.render.mesh.geometry import SEGMENTS, TURNED_DEG, MeshGeometry, smoothstep
+from pipelines.render.mesh.beside import MARGIN
+from pipelines.render.mesh.geometry import SEGMENTS, TURNED_DEG, MeshGeometry, face_centre, smoothstep
 from pipelines.render.mesh.kernels import blend_over, raster_flow
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.vertex_kernels import vertex_normals
@@ -237,7 +238,10 @@ def _hair_beside(alpha: Floats, geometry: MeshGeometry, *, above: Doubles, side:
     """0..1: how much of the far temple has hair beside it; 0 where the scene begins there, as beside a headband."""
     far = (above[OVAL] > 0.0) & (side * canonical_in_head()[OVAL, 0] > 0.3)
     ring = slice(geometry.n_face + SEGMENTS, geometry.n_face + 2 * SEGMENTS, 2)
-    hem = np.clip(np.round(geometry.uv_turned_back[ring][far]).astype(int), 0, geometry.size - 1)
+    silhouette = geometry.vertices[ring, :2][far]
+    margin = MARGIN * geometry.behind[::2][far, None]
+    hem = silhouette + margin * (silhouette - face_centre(geometry.landmarks))
+    hem = np.clip(np.round(hem).astype(int), 0, geometry.size - 1)
     return float(smoothstep(alpha[hem[:, 1], hem[:, 0]].mean() / 0.5))
 
 

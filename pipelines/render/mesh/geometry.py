@@ -38,8 +38,6 @@ CARRY_BESIDE, CARRY_BELOW = 0.12, 0.28
 JAW_Y_IN_HEAD = 0.85
 """Where the neck begins."""
 SPOKE_HALF_WIDTH_DEG = 5.0
-SILHOUETTE_MARGIN = 0.06
-"""How far outside the silhouette its colour is read once the face turns back, in radii."""
 CALM_SHARE = 0.28
 """Within this share of the picture from its border the head's turn dies down: a shorter way would stretch hair that
 the crop cuts off into streaks."""
@@ -92,10 +90,8 @@ class MeshGeometry:
     """(V, 3)"""
     uv: NDArray[np.float32]
     """(V, 2) px, where a vertex takes its colour: its own place."""
-    uv_turned_back: NDArray[np.float32]
-    """(V, 2) the same when a turned face looks at the camera again: the silhouette is read just outside itself and the
-    second oval reflected in it. The strip between them is hidden at rest; turned into view it shows what lay beside
-    the face, not a second cheek."""
+    behind: Doubles
+    """(72,) 0..1: where the oval of a turned face lies hidden behind its silhouette."""
     triangles: NDArray[np.int32]
     """(T, 3) with the hole triangles of eyes and mouth last: uncovered pixels would keep a stale map."""
     drawn_triangles: NDArray[np.int32]
@@ -190,10 +186,6 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
     outer, behind = _ring_vertices(face[oval_ids], frame=frame, points=points)
     vertices = np.concatenate([face, face[oval_ids], outer.reshape(-1, 3)])
     uv = vertices[:, :2].astype(np.float32)
-    uv_turned_back = uv.copy()
-    hem = outer[0, :, :2] + SILHOUETTE_MARGIN * behind * (outer[0, :, :2] - _face_centre(points))
-    uv_turned_back[len(face) + SEGMENTS : len(face) + 2 * SEGMENTS] = hem
-    uv_turned_back[len(face) : len(face) + SEGMENTS] = 2.0 * hem - face[oval_ids, :2]
     ring_triangles = _ring_triangles(first=len(face))
     carriers = np.repeat(np.arange(len(vertices))[:, None], 2, axis=1)
     for ring, ids in zip(rings, lash_ids, strict=True):
@@ -214,7 +206,7 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         vertices=vertices,
         vertices_in_head=in_head,
         uv=uv,
-        uv_turned_back=uv_turned_back,
+        behind=behind[:, 0],
         triangles=triangles,
         drawn_triangles=_wound(triangles, vertices),
         n_skin_triangles=len(skin),
@@ -307,7 +299,8 @@ def _insert_lashes(skin: NDArray[np.int32], *, rings: tuple[Ints, Ints], lash_id
     return np.concatenate([skin, *strips]).astype(np.int32)
 
 
-def _face_centre(points: Doubles) -> Doubles:
+def face_centre(points: Doubles) -> Doubles:
+    """(2,) px half way from the forehead to the chin of (478, 3) landmarks: where the spokes of the rings meet."""
     return 0.5 * (points[FOREHEAD_TOP, :2] + points[CHIN_TIP, :2])
 
 
@@ -316,7 +309,7 @@ def _ring_vertices(oval_px: Doubles, *, frame: HeadFrame, points: Doubles) -> tu
 
     The depth of the rings recedes to the silhouette plane.
     """
-    centre = _face_centre(points)
+    centre = face_centre(points)
     half_height = 0.5 * np.linalg.norm(points[FOREHEAD_TOP, :2] - points[CHIN_TIP, :2])
     spokes = oval_px[:, :2] - centre
     radius = np.linalg.norm(spokes, axis=1, keepdims=True)

@@ -16,6 +16,7 @@ from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
 from pipelines.render.mesh import border_kernels, compose_kernels, kernels
 from pipelines.render.mesh.basis import MotionBasis
+from pipelines.render.mesh.beside import uv_turned_back
 from pipelines.render.mesh.completion import CheekCompletion
 from pipelines.render.mesh.eyes import EyeLayer
 from pipelines.render.mesh.folds import SkinFolds
@@ -63,6 +64,8 @@ class MeshHandle:
     light: FaceLight
     folds: SkinFolds
     layers: Layers
+    uv_turned_back: Floats
+    """(V, 2) px where vertices take their colour once a turned face looks at the camera again."""
     completion: CheekCompletion | None
     features: tuple[FeatureLayer, ...]
     """What is drawn over the warped skin, in order."""
@@ -114,6 +117,7 @@ class MeshRenderer:
             light=light,
             folds=SkinFolds(image, geometry, light=light.direction),
             layers=layers,
+            uv_turned_back=uv_turned_back(image, geometry),
             completion=CheekCompletion.of(image, layers.foreground[..., 3], geometry),
             features=(EyeLayer(image, geometry), MouthLayer(image, geometry)),
             map_x=np.ascontiguousarray(grid_x),
@@ -160,7 +164,7 @@ class MeshRenderer:
         geometry, layers = handle.geometry, handle.layers
         uv = geometry.uv
         if posed.turned_back > 0.0:
-            uv = uv + np.float32(posed.turned_back) * (geometry.uv_turned_back - uv)
+            uv = uv + np.float32(posed.turned_back) * (handle.uv_turned_back - uv)
         kept = handle.triangles
         count = kernels.triangles_with_person(posed.vertices, uv, geometry.drawn_triangles, layers.filled, kept)
         triangles = kept[:count]

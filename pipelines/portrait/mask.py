@@ -75,7 +75,7 @@ def keep_outside(face: Picture, rest: Picture, mask: Picture) -> Picture:
     Args:
         face: (S, S, 3) render, overwritten. rest: (S, S, 3) unedited crop. mask: (S, S) 0..255.
     """
-    blend_region(face, rest, 255 - mask)
+    blend_region(face, face, (0, 0), rest, 255 - mask)
     return face
 
 

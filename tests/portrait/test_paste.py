@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -58,6 +59,13 @@ def test_a_wholly_redrawn_face_fades_out_at_the_crop_border(tilted: Portrait) ->
     assert gap[depth_px < 0.9].max() == 0
     assert gap[(depth_px >= 1) & (depth_px < 4)].max() < 40
     assert np.median(gap[depth_px > 40]) > 60
+
+
+@pytest.mark.parametrize("max_side", [None, 200])
+def test_nothing_comes_in_from_beyond_the_crop(max_side: int | None, tilted: Portrait) -> None:
+    paster = Paster.prepare(tilted, max_side=max_side)
+    white = replace(paster, photo=np.full_like(paster.photo, 255))
+    assert white.paste(np.full_like(tilted.image, 255)).min() == 255
 
 
 def test_one_grey_level_in_one_pixel_is_not_lost(portrait: Callable[[str], Portrait]) -> None:

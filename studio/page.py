@@ -37,7 +37,7 @@ PANELS: tuple[tuple[str, str, str, str], ...] = (
     (
         "expression",
         "Expression",
-        "Controls by meaning, then the 63 motion dimensions",
+        "Controls by meaning, then all 63 dimensions",
         "The thick bar is what 90 % of real faces do",
     ),
     ("head", "Head", "Turn and place the head, relative to the photo", "Drag the pad, or arrow keys, 1° a step"),
@@ -53,7 +53,7 @@ PANELS: tuple[tuple[str, str, str, str], ...] = (
         "regions",
         "Regions & limits",
         "Where edits act and how far they may go",
-        "Weight 0 keeps the photo there; amber marks what is limited",
+        "Weight 0 keeps the photo; amber means limited",
     ),
     (
         "speech",
@@ -83,7 +83,7 @@ PANELS: tuple[tuple[str, str, str, str], ...] = (
         "export",
         "Export",
         "Save pictures, films, motion or the work itself",
-        "Pictures are drawn from the photo's own pixels, not from the stage",
+        "Pictures keep the photo's own resolution",
     ),
 )
 """(key, title, help in two lines)."""

@@ -16,6 +16,7 @@ Array = NDArray[Any]
 
 TILE_PX = 240
 LABEL_PX = 24
+COLUMNS = 5
 _PAPER = (15, 17, 19)
 _INK = (230, 233, 236)
 _LINE = (92, 200, 255)
@@ -25,7 +26,7 @@ _CHART_ROWS = 6
 
 
 def sweep_sheet(sweep: Sweep) -> Picture:
-    """(H, W, 3) every step in a row, and below it heat of displacement, heat of change, curve and figures."""
+    """(H, W, 3) every step, five in a row, and below them heat of displacement, heat of change, curve and figures."""
     face = face_window(sweep.landmarks_in_crop, sweep.rest.shape)
     tiles = [(f"{step.value:.3g}", step.picture[face]) for step in sweep.steps]
     last = max(sweep.steps, key=lambda step: step.energy)
@@ -35,7 +36,8 @@ def sweep_sheet(sweep: Sweep) -> Picture:
         ("Movement along the sweep, % of eye distance", _chart(sweep)),
         ("Figures", _figures(sweep)),
     ]
-    return np.vstack([_row(tiles, len(tiles)), _row(below, len(tiles))])
+    rows = [tiles[start : start + COLUMNS] for start in range(0, len(tiles), COLUMNS)]
+    return np.vstack([_row(row, COLUMNS) for row in [*rows, below]])
 
 
 def comparison_sheet(comparison: Comparison, landmarks_in_crop: Array) -> Picture:
@@ -114,7 +116,7 @@ def _chart(sweep: Sweep) -> Picture:
 
 
 def _figures(sweep: Sweep) -> Picture:
-    panel = Image.new("RGB", (2 * TILE_PX, TILE_PX), _PAPER)
+    panel = Image.new("RGB", (TILE_PX, TILE_PX), _PAPER)
     draw, font = ImageDraw.Draw(panel), ImageFont.load_default(13)
     leakage = "none by nature" if sweep.leakage is None else f"{100 * sweep.leakage:.1f} %"
     largest = max(sweep.steps, key=lambda step: max(step.by_region.values()))
@@ -123,7 +125,7 @@ def _figures(sweep: Sweep) -> Picture:
         f"Outside its regions: {leakage}",
         f"Monotone: {100 * sweep.monotonicity:.0f} % of the steps",
         f"Symmetry: {sweep.symmetry:.3f}",
-        f"Largest movement by region, at {largest.value:.3g}:",
+        f"Largest by region, at {largest.value:.3g}:",
         *(f"    {region}  {figure:.2f} %" for region, figure in largest.by_region.items()),
     ]
     for index, line in enumerate(lines):

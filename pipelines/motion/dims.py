@@ -130,7 +130,7 @@ _NAMES: dict[int, tuple[str, Confidence]] = {
     39: ("Right lower lid to image right", "medium"),
     40: ("Right lower lid down", "medium"),
     42: ("Mouth corners to image right", "low"),
-    43: ("Mouth corners down, mouth narrower", "high"),
+    43: ("Corners down, mouth narrower", "high"),
     45: ("Left eye looks to image right", "high"),
     46: ("Left eye closes", "high"),
     48: ("Left lower lid to image right", "low"),

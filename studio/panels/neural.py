@@ -24,7 +24,7 @@ def build_neural_section(wiring: Wiring, choices: list[Any]) -> None:
         choices: the panel's area, format and size.
     """
     with gr.Column(elem_classes=["st-native", "for-export"], elem_id="st-neural"):
-        heading("Neural renderer", "LivePortrait's networks, area and format as above")
+        heading("Neural renderer", "area and format as above")
         switches = [
             gr.Checkbox(
                 True, label="Keep shoulders and border still (stitching)", visible=False, elem_id="st-stitching"

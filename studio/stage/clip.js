@@ -43,5 +43,11 @@
   /** Back to the still photo; undo brings the clip back. */
   const remove = () => studio.doc.send("drop_clip");
 
-  studio.clip = { receive, remove, sound };
+  /** Says that something new can be played. */
+  function announce(what) {
+    const action = { label: "Play", run: () => studio.playback.play() };
+    studio.toast.news({ text: `${what} is ready. Every control acts on top of it.`, action });
+  }
+
+  studio.clip = { receive, remove, sound, announce };
 })();

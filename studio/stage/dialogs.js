@@ -1,4 +1,4 @@
-// What floats besides toasts: the renderer popover and the shortcut sheet.
+// What floats besides toasts: the renderer popover, the shortcut sheet, a picture shown large.
 (() => {
   const { state } = studio;
   const { make, one, all, escape, root } = studio.dom;
@@ -34,31 +34,42 @@
     ["This sheet", "?"],
   ];
 
-  // ---- shortcut sheet ----
-  function sheet() {
+  // ---- sheets over the page ----
+  /** A modal sheet, which its cross, Escape and a click beside it close. */
+  function open(dialog) {
+    dialog.addEventListener("click", (event) => {
+      if (event.target === dialog || event.target.closest("[data-action=close]")) dialog.close();
+    });
+    dialog.addEventListener("close", () => dialog.remove());
+    root().append(dialog);
+    dialog.showModal();
+  }
+
+  function showPicture({ title, url }) {
+    const dialog = make(`<dialog class="sheet picture-sheet" aria-label="${escape(title)}"><header><h2>${escape(title)}</h2>
+      ${studio.button("close", "Close · Escape")}</header><div class="large"><img alt="${escape(title)}"></div></dialog>`);
+    one("img", dialog).src = url;
+    open(dialog);
+  }
+
+  function shortcutSheet() {
     const items = SHORTCUTS.map(
       ([name, ...keys]) => `<div><dt>${name}</dt><dd>${keys.map((key) => `<kbd>${key}</kbd>`).join("")}</dd></div>`,
     );
     const dialog = make(`<dialog class="sheet" aria-label="Keyboard shortcuts"><header><h2>Keyboard shortcuts</h2>
       <span class="space"></span><button type="button" class="chip" data-action="tour" title="Three steps: handles, sliders, export">Show the tour</button>
       ${studio.button("close", "Close · Escape")}</header><dl>${items.join("")}</dl></dialog>`);
-    dialog.addEventListener("click", (event) => {
-      if (event.target === dialog || event.target.closest("[data-action=close]")) dialog.close();
-    });
     one("[data-action=tour]", dialog).addEventListener("click", () => {
       dialog.close();
       studio.tour.begin();
     });
-    dialog.addEventListener("close", () => dialog.remove());
     return dialog;
   }
 
   function toggleShortcuts() {
-    const open = one("dialog.sheet", root());
-    if (open) return open.close();
-    const dialog = sheet();
-    root().append(dialog);
-    return dialog.showModal();
+    const shown = one("dialog.sheet", root());
+    if (shown) shown.close();
+    else open(shortcutSheet());
   }
 
   // ---- renderer popover ----
@@ -115,5 +126,5 @@
     if (root() && !event.target.closest?.(".popover, .badge, [data-action=history]")) closePopover();
   });
 
-  studio.dialogs = { toggleShortcuts, toggleRenderer, closePopover };
+  studio.dialogs = { toggleShortcuts, showPicture, toggleRenderer, closePopover };
 })();

@@ -102,8 +102,7 @@
 
   function escape(event) {
     if (one("dialog.sheet")) return;
-    if (studio.tour.end()) return event.preventDefault();
-    if (dialogs.closePopover() || (mask.tool() && (mask.choose(""), true)) || toast.dismiss("error") || toast.dismiss("info")) {
+    if (dialogs.closePopover() || studio.tour.end() || (mask.tool() && (mask.choose(""), true)) || toast.dismiss("error") || toast.dismiss("info")) {
       event.preventDefault();
       return;
     }

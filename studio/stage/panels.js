@@ -50,7 +50,8 @@
     const isNew = state.panel !== key;
     state.panel = key;
     if (root()) root().dataset.panel = key;
-    if (isNew) show();
+    // asked for once more, it shows its top
+    show();
     if (key !== "regions") studio.mask.choose("");
     studio.emit("panel");
     // a plot drawn while its panel was closed measured no width

@@ -54,7 +54,7 @@
     return make(`<section class="sec" data-section="sweep"><header><h3>Sweep</h3><small>from one end of the slider to the other</small></header>
       <div class="pairs"><label title="What is moved · any slider or region of the table"><span>Control</span>
         <select data-control aria-label="Control to sweep">${controlOptions()}</select></label>
-      <label title="The subject's own side"><span>Side</span><select data-sweep-side aria-label="Side"></select></label></div>
+      <label data-sides title="The subject's own side"><span>Side</span><select data-sweep-side aria-label="Side"></select></label></div>
       <div class="tools-row"><span>Steps</span><div class="segments" role="radiogroup" aria-label="Steps">${choices.join("")}</div><span class="space"></span>
       <button type="button" class="chip" data-action="sweep" title="Draws every step and finds the face in it again">Sweep this control</button></div></section>`);
   }
@@ -67,7 +67,7 @@
 
   function resultSection() {
     return make(`<section class="sec" data-section="result" hidden><header><h3 data-title></h3></header>
-      <dl class="figures-list"></dl><div class="sheet-view"><a target="_blank" rel="noopener" title="Open the sheet in full size"><img alt="Contact sheet with heat maps"></a></div>
+      <dl class="figures-list"></dl><div class="sheet-view"><a target="_blank" rel="noopener" title="Show the sheet large"><img alt="Contact sheet with heat maps"></a></div>
       <table class="bench-table"><thead></thead><tbody></tbody></table>
       <div class="tools-row"><a class="chip" data-file="sheet" title="PNG">Save the sheet</a><a class="chip" data-file="csv" title="Figures of every step, comma separated">Save as CSV</a></div></section>`);
   }
@@ -94,6 +94,7 @@
     const sides = slots.length > 1 ? slots.map((slot) => option(slot, table.slots.get(slot).side === "right" ? "Right" : "Left")) : [];
     side.innerHTML = option("", sides.length ? "Both" : "None") + sides.join("");
     side.disabled = !sides.length;
+    one("[data-sides]", host).hidden = side.disabled;
   }
 
   function figureOf(value) {
@@ -150,14 +151,24 @@
     "compare-b": () => order({ first: stored.values, second: store.edits() }),
   };
 
-  function onClick({ target }) {
+  /** Large over the page; whoever wants a tab of its own holds a key as with any link. */
+  function enlarge(event) {
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    const title = one("[data-section=result] [data-title]", host).textContent;
+    studio.dialogs.showPicture({ title, url: one(".sheet-view img", host).src });
+  }
+
+  function onClick(event) {
+    const { target } = event;
+    if (target.closest(".sheet-view a")) return enlarge(event);
     const button = target.closest("button");
-    if (!button || button.disabled) return;
+    if (!button || button.disabled) return undefined;
     if (button.dataset.steps) {
       steps = Number(button.dataset.steps);
       paint();
     }
-    ACTIONS[button.dataset.action]?.();
+    return ACTIONS[button.dataset.action]?.();
   }
 
   jobs.define("bench", { title: "Measuring", done: showResult });

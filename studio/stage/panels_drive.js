@@ -195,7 +195,7 @@
       assign({ start_s: 0, stop_s: null }, false);
       if (await camera.command("stop", options)) {
         await refresh();
-        toast.news({ text: "The recording is ready to play. Every control acts on top of it." });
+        studio.clip.announce("The recording");
       }
       return undefined;
     },
@@ -234,7 +234,7 @@
     done(job) {
       studio.doc.receive(job.document);
       refresh();
-      toast.news({ text: "The motion is ready to play. Every control acts on top of it." });
+      studio.clip.announce("The motion");
     },
   });
 

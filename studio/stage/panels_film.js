@@ -37,8 +37,8 @@
         ${choice("fps", "Rate", studio.table.tip("Frames a second", "fps", "the clip"), rates())}</div>
       <label class="check" data-for="sound" title="The clip's own sound, in step with the picture"><input type="checkbox" data-film-flag="sound"><span>With the sound</span></label>
       <label class="check" data-for="alpha" title="Cut out by the portrait's matte, frame by frame"><input type="checkbox" data-film-flag="alpha"><span>Transparent background, the person alone</span></label>
-      <div class="tools-row"><button type="button" class="chip" data-action="film"
-        title="Draws every frame on the server and downloads the file">Export film</button></div></section>`);
+      <button type="button" class="wide" data-action="film"
+        title="Draws every frame on the server and downloads the file">Export film</button></section>`);
   }
 
   function motionSection() {

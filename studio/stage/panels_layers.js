@@ -38,7 +38,7 @@
     return `<li class="layer base" data-index=""><i></i><button type="button" class="pick" data-action="pick"
       aria-pressed="${state.target === null}" title="The edit below all layers · acts at any time">
       <b class="dot-region" style="--c:var(--rg-head)"></b><span>Base edit</span><small>${what}</small>
-      <em>${count || "none"}</em></button></li>`;
+      <em>${count} ${count === 1 ? "value" : "values"}</em></button></li>`;
   }
 
   function paint() {

@@ -33,7 +33,7 @@
   }
 
   function buildRegions() {
-    const section = make(`<section class="sec"><header><h3>Regions</h3><small>click the face or a row</small></header>
+    const section = make(`<section class="sec"><header><h3>Regions</h3><small>click the face or a name</small></header>
       <div class="regions"><div class="list"></div></div>${presetChips()}<div class="list feather"></div></section>`);
     one(".regions", section).prepend(studio.silhouette.build());
     const list = regionRows();
@@ -42,7 +42,9 @@
     one(".feather", section).append(rows.add({ control: table.controls.get("region_feather"), name: "region_feather" }).el);
 
     section.addEventListener("click", (event) => {
-      const button = event.target.closest("button");
+      // the name beside a switch turns it too
+      const row = event.target.closest(".name")?.closest(".sl.region");
+      const button = row ? one(".switch", row) : event.target.closest("button");
       if (!button) return;
       const { preset, action, switch: name } = button.dataset;
       if (preset) actions.applyPreset(state.data.presets.find((item) => item.key === preset));

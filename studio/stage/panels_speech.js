@@ -68,7 +68,7 @@
   function voiceSection() {
     const { voices, speakers, letters } = offer();
     const chips = voices.map(({ key, label, credit }) => chip("voice", key, label, credit)).join("");
-    const say = `<form class="say"><input type="text" maxlength="${letters}" placeholder="Or type what should be said" aria-label="Text to speak"
+    const say = `<form class="say"><input type="text" maxlength="${letters}" placeholder="Or type the words" aria-label="Text to speak"
       title="What should be said · up to ${letters} letters" autocomplete="off"><select aria-label="Voice of the text" title="Who says the text; voices of this machine">${speakers
       .map(({ key, label }) => `<option value="${escape(key)}">${escape(label)}</option>`).join("")}</select>
       <button type="submit" class="chip" title="Makes a recording of the text">Speak</button></form>`;
@@ -241,7 +241,7 @@
     title: "Generating",
     done(job) {
       studio.doc.receive(job.document);
-      toast.news({ text: "The motion is ready to play. Every control acts on top of it." });
+      studio.clip.announce("The motion");
     },
   });
 

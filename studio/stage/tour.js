@@ -10,6 +10,7 @@
       target: ".viewport",
       title: "Drag the face",
       text: "Each numbered handle moves the face where it sits; Shift drags its depth. Hold C to see the source.",
+      touch: "Each numbered handle moves the face where it sits. The button beside the face map shows the source while you hold it.",
     },
     {
       target: "#st-side",
@@ -17,6 +18,7 @@
       prepare: () => studio.openPanel("expression"),
       title: "Or move sliders",
       text: "The rail has a panel for every kind of control. Double click resets one, and Ctrl Z takes back anything.",
+      touch: "The tabs have a panel for every kind of control. The dot beside a name resets it, and the arrow at the top takes back anything.",
     },
     {
       target: ".bar .primary",
@@ -24,7 +26,11 @@
       text: "Export writes the picture, a video once something plays, or the edit itself for another photo.",
     },
   ];
+  /** Fingers have no keys and no double click. */
+  const touches = matchMedia("(hover: none) and (pointer: coarse)");
   let card = null;
+  /** Around what the card speaks of, over everything that scrolls or sticks in it. */
+  let ring = null;
   let at = 0;
   /** Where the focus was, so that it goes back there. */
   let before = null;
@@ -46,7 +52,8 @@
     if (card || !state.portrait) return;
     before = document.activeElement;
     card = make(markup());
-    root().append(card);
+    ring = make('<div class="tour-ring" aria-hidden="true"></div>');
+    root().append(ring, card);
     card.addEventListener("click", (event) => ACTIONS[event.target.closest("[data-tour]")?.dataset.tour]?.());
     card.addEventListener("keydown", onKey);
     show(0);
@@ -56,7 +63,7 @@
     if (!card) return false;
     sizes.disconnect();
     studio.remember(KEY, "done");
-    unmark();
+    ring.remove();
     card.remove();
     card = null;
     if (returnsFocus && before?.isConnected) before.focus({ preventScroll: true });
@@ -78,23 +85,19 @@
     run();
   }
 
-  const unmark = () => one(".toured", root())?.classList.remove("toured");
-
   function show(index) {
     at = index;
-    const { title, text, prepare } = STEPS[at];
+    const { title, text, touch, prepare } = STEPS[at];
     prepare?.();
     const isLast = at === STEPS.length - 1;
     one("small", card).textContent = `${at + 1} of ${STEPS.length}`;
     one("h2", card).textContent = title;
-    one("p", card).textContent = text;
+    one("p", card).textContent = (touches.matches && touch) || text;
     one("[data-tour=back]", card).hidden = at === 0;
     one("[data-tour=skip]", card).hidden = isLast;
     one("[data-tour=next]", card).textContent = isLast ? "Done" : "Next";
     card.setAttribute("aria-label", `Tour, step ${at + 1} of ${STEPS.length}`);
-    unmark();
     const target = one(STEPS[at].target, root());
-    target?.classList.add("toured");
     sizes.disconnect();
     if (target) sizes.observe(target);
     place();
@@ -106,11 +109,14 @@
     const target = card && one(STEPS[at].target, root());
     if (!target) return;
     const box = target.getBoundingClientRect();
+    for (const side of ["left", "top", "width", "height"]) ring.style[side] = `${box[side]}px`;
     const { offsetWidth: width, offsetHeight: height } = card;
-    const room = { left: box.left, right: innerWidth - box.right, top: box.top, bottom: innerHeight - box.bottom };
+    const also = STEPS[at].also && one(STEPS[at].also, root()).getBoundingClientRect();
+    const left = Math.min(box.left, also?.left ?? Infinity);
+    const room = { left, right: innerWidth - box.right, top: box.top, bottom: innerHeight - box.bottom };
     let x = box.left + (box.width - width) / 2;
     let y = box.bottom - height - GAP_PX;
-    if (room.left > width + 2 * GAP_PX && room.left >= room.bottom) [x, y] = [box.left - width - GAP_PX, box.top + 2 * GAP_PX];
+    if (room.left > width + 2 * GAP_PX && room.left >= room.bottom) [x, y] = [left - width - GAP_PX, box.top + 2 * GAP_PX];
     else if (room.bottom > height + 2 * GAP_PX) y = box.bottom + GAP_PX;
     else if (room.top > height + 2 * GAP_PX) y = box.top - height - GAP_PX;
     card.style.setProperty("--x", `${studio.clamp(x, GAP_PX, innerWidth - width - GAP_PX).toFixed(0)}px`);

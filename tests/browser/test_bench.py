@@ -35,6 +35,13 @@ def test_a_sweep_shows_figures_table_sheet_csv_and_plot(bench: Studio, tmp_path:
     values = page.locator(".bench-table tbody tr td:first-child").all_inner_texts()
     assert (len(values), values[-1]) == (5, "100\u202f%")
     page.wait_for_function("() => document.querySelector('.sheet-view img').naturalWidth >= 5 * 240")
+    # all of the sheet shows in the panel, and a click shows it large
+    sheet, side = page.locator(".sheet-view img").bounding_box(), page.locator("#st-side").bounding_box()
+    assert sheet and side and sheet["x"] >= side["x"] and sheet["x"] + sheet["width"] <= side["x"] + side["width"]
+    page.locator(".sheet-view a").click()
+    page.wait_for_function("() => document.querySelector('dialog .large img')?.offsetWidth === 5 * 240")
+    page.keyboard.press("Escape")
+    expect(page.locator("dialog")).to_have_count(0)
     with page.expect_download() as download:
         page.locator("[data-file=csv]").click()
     file = tmp_path / "figures.csv"
@@ -52,7 +59,7 @@ def test_a_side_of_a_control_is_swept_alone(bench: Studio) -> None:
     bench.page.locator("[data-sweep-side]").select_option("smile_left")
     measure(bench, "sweep", "Smile, left")
     bench.page.locator("[data-control]").select_option("jaw_open")
-    assert bench.page.locator("[data-sweep-side]").is_disabled()
+    expect(bench.page.locator("[data-sweep-side]")).to_be_hidden()
 
 
 def test_now_is_compared_with_a_stored_setting(bench: Studio) -> None:

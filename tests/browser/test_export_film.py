@@ -269,6 +269,10 @@ def test_the_panel_begins_with_what_is_wanted_most(_clip: Studio) -> None:
     assert titles[:5] == ["Export", "Picture", "Film", "Motion", "Project"]
     assert set(titles[5:7]) == {"Edit file", "Share"} and titles[-1] == "Neural renderer"
     assert _clip.run(BLUE) == ["Export picture"]
+    # asked for once more, the panel shows its top
+    _clip.run("() => { document.querySelector('#st-side').scrollTop = 300; }")
+    _clip.page.locator(".bar [data-action=export]").click()
+    assert _clip.run("() => document.querySelector('#st-side').scrollTop") == 0
     _clip.panel("speech")
     # other panels keep their own column
     assert _clip.run(HEADINGS)[0] == "Speech" and "Picture" not in _clip.run(HEADINGS)

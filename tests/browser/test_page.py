@@ -31,6 +31,23 @@ def _fits(page: Page) -> None:
             && getComputedStyle(item).overflow !== 'visible';
         const texts = '#studio .panel.open :is(.name, h2, h3, .chip, .value), #studio .rail span';
         const cut = [...document.querySelectorAll(texts)].filter(isCut).map(item => item.value ?? item.textContent);
+        const lines = document.createRange();
+        for (const name of document.querySelectorAll('#studio .panel.open .sl.dense .name')) {
+            lines.selectNodeContents(name);
+            const room = name.parentElement.clientHeight - 16;
+            if (lines.getBoundingClientRect().height > room) cut.push(name.textContent);
+        }
+        const pen = document.createElement('canvas').getContext('2d');
+        for (const field of document.querySelectorAll('#studio input[placeholder]')) {
+            if (!field.offsetParent) continue;
+            const {font, paddingLeft, paddingRight} = getComputedStyle(field);
+            pen.font = font;
+            const room = field.clientWidth - parseFloat(paddingLeft) - parseFloat(paddingRight);
+            if (pen.measureText(field.placeholder).width > room) cut.push(field.placeholder);
+        }
+        for (const lines of document.querySelectorAll('#studio .panel.open .panel-head p')) {
+            if (lines.offsetHeight > 20) cut.push(lines.textContent);
+        }
         const side = document.querySelector('#st-side');
         const sideways = side.scrollWidth - side.clientWidth;
         return [page.scrollWidth - innerWidth, page.scrollHeight - innerHeight, sideways, cut];
@@ -138,12 +155,12 @@ CONTRAST = """() => {
         return [255, 255, 255];
     };
     const worst = [];
-    const texts = '#studio :is(span, em, small, p, h2, h3, b, dt, dd, button, input, i)';
+    const texts = '#studio :is(span, em, small, p, h2, h3, b, dt, dd, button, input, i, div)';
     for (const item of document.querySelectorAll(texts)) {
         const words = [...item.childNodes].some(node => node.nodeType === 3 && node.data.trim());
         const own = words || item.matches('.value');
         const opacity = parseFloat(getComputedStyle(item).opacity);
-        if (!own || !item.offsetParent || item.disabled || opacity < 1 || item.closest('svg, .st-native')) continue;
+        if (!own || !item.offsetParent || item.disabled || opacity < 1 || item.closest('svg, :disabled')) continue;
         const [a, b] = [luminance(parse(getComputedStyle(item).color)), luminance(ground(item))];
         const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
         if (ratio < 4.5) worst.push(`${ratio.toFixed(2)} ${item.className} ${item.textContent.trim()}`);

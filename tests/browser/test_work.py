@@ -242,6 +242,10 @@ def test_regions_follow_silhouette_row_preset_and_invert(studio: Studio) -> None
     studio.settle()
     assert (studio.get("region_mouth_right"), studio.get("region_mouth_left")) == (0, 0)
     assert studio.row("region_mouth").locator(".switch").get_attribute("aria-checked") == "false"
+    # a name is as good as its switch
+    studio.page.locator('[data-panel-body=regions] .sl[data-key="region_nose"] .name').click()
+    studio.settle()
+    assert (studio.get("region_nose"), studio.get("region_jaw")) == (0, 1)
     studio.page.locator('[data-preset="lips_only"]').click()
     studio.settle()
     assert studio.get("region_mouth") == 1 and studio.get("region_nose") == 0

@@ -173,3 +173,8 @@ def test_painted_lips_that_shine_are_no_teeth() -> None:
     shown = render("pearl_earring", smile=0.8, lip_opening=0.6)[inside].astype(float)
     at_rest = case.image[lips_mask("pearl_earring", edited("pearl_earring"), -1)].astype(float)
     assert np.median(shown[:, 0] / shown[:, 1]) < 1.3 < np.median(at_rest[:, 0] / at_rest[:, 1])
+
+
+@pytest.mark.parametrize("start", [0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+def test_lips_that_touch_are_pressed_in_small_steps(start: float) -> None:
+    assert largest_difference(render("admiral", lip_press=start), render("admiral", lip_press=start + 0.005)) <= 5

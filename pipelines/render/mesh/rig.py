@@ -73,6 +73,8 @@ WATCHED_HEIGHT = 0.02
 LIP_ROUNDS = 2
 LIP_REACH = 0.045
 """Height in head units over which a lip follows its inner edge when the two lips meet."""
+TOUCHING = 0.006
+"""Gap in head units (0.9 px in a 512 crop) up to which lips touch."""
 MAX_GAZE_DEG = 40.0
 LEAST_SPACING = 0.35
 """Share of their way apart that a move of the head leaves between the rings around it."""
@@ -210,7 +212,7 @@ class FaceRig:
                 return
             moved[:] = view.unseen(seen)
             if attempt:
-                kept = 1.0 - SHRINK * attempt * self._near[(seen != folded).any(1)].max(0)
+                kept = 1.0 - SHRINK * attempt * self._near[(seen != folded).any(1)].max(0, initial=0.0)
                 moved *= kept[:, None]
                 closure *= [lid.least(kept) for lid in self._lids]
             self._lips.apply(moved)
@@ -374,17 +376,18 @@ class _View:
 class _LipStop:
     """Lips meet but never cross, neither on the face nor in the picture of it.
 
-    A gap below the smaller of rest and zero pushes both back.
+    A gap below the least pushes both back. The least is zero, but lips that touch in the photo (or cross a little, by
+    the error of the landmarks) touch already: what lies between them is their shadow and stays as wide as it is.
     """
 
     def __init__(self, head: Doubles, view: _View) -> None:
         self._view = view
         self._gap = head[LIPS_LOWER, 1] - head[LIPS_UPPER, 1]
-        self._least = np.minimum(self._gap, 0.0)
+        self._least = _least_gap(self._gap)
         down = view.down
         self._down = down / (down @ down)
         self._seen_gap = (view.rest[LIPS_LOWER, :2] - view.rest[LIPS_UPPER, :2]) @ self._down
-        self._least_seen = np.minimum(self._seen_gap, 0.0)
+        self._least_seen = _least_gap(self._seen_gap)
         self._upper = self._followers(head, LIPS_UPPER, sign=-1.0)
         self._lower = self._followers(head, LIPS_LOWER, sign=1.0)
 
@@ -413,6 +416,11 @@ class _LipStop:
             if not lack.any():
                 return
             displacement[:, 1] += self._lower @ (0.5 * lack) - self._upper @ (0.5 * lack)
+
+
+def _least_gap(rest: Doubles) -> Doubles:
+    """What lips may close to from their gap at rest: none of it where they touch, all where they are apart."""
+    return np.minimum(rest, np.maximum(2.0 * TOUCHING - rest, 0.0))
 
 
 def _soften(displacement: Doubles) -> None:

@@ -14,7 +14,8 @@ from pipelines.render.mesh.anatomy import IRIS_CENTRE, LID_ROWS_ABOVE_RIGHT, LID
 from pipelines.render.mesh.geometry import MeshGeometry
 from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, split_eye
 from pipelines.render.mesh.layer_kernels import draw_eye
-from pipelines.render.mesh.lids import Lid, build_lid, draw_lid_front, draw_lid_skin
+from pipelines.render.mesh.lid_skin import Lid, build_lid
+from pipelines.render.mesh.lids import draw_lid_front, draw_lid_skin
 from pipelines.render.mesh.opening import Opening, View, box_around
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.sclera import LID_SHADOW, SHADOW_FROM, SHADOW_REACH

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.render.mesh.layer_kernels import fill_curve
+from pipelines.render.mesh.pixel_kernels import fill_curve
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

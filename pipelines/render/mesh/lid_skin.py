@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.render.mesh.anatomy import LID_ROWS_ABOVE_RIGHT, LID_ROWS_BELOW_RIGHT, LID_UPPER, both_sides
+from pipelines.render.mesh.anatomy import LID_ROWS_ABOVE_RIGHT, LID_UPPER, both_sides
 from pipelines.render.mesh.fill import push_pull
 from pipelines.render.mesh.geometry import smoothstep
 from pipelines.render.mesh.glasses import FRAME_REACH, Frame, find_frame, loose_frame
@@ -23,6 +23,16 @@ LASH_REACH = 0.14
 """Eye widths above the open lid that lashes cover."""
 FOLD_KEPT = 0.25
 """The lid's own crease stays from this share of the way between fold and brow on."""
+STRETCHED = 0.6
+"""The skin that a closing lid stretches reaches this share of the way between fold and brow beyond its row."""
+LINES = 0.12
+"""Eye widths up to which dark lines of stretched skin are taken out."""
+REFLECTED = 0.75
+"""Share of its tint that skin behind glasses takes from the skin below the eye."""
+CHEEK_BELOW, CHEEK_REACH = 0.6, 0.28
+"""Skin whose texture a lid takes: how far below the middle of the eye, and how far around that; eye widths."""
+COARSEST, STRONGEST = 0.06, 0.035
+"""Eye widths from which shading is no texture, and the share of the light by which texture may deviate."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +40,7 @@ class Lid:
     """Source-space facts about one upper lid."""
 
     correction: Floats
-    """(h, w, 4) clean skin minus photo, and its share 0..1; 0 away from the lid."""
+    """(h, w, 7) clean skin minus photo, 0 away from the lid, its share 0..1, and the clean skin."""
     grain: Floats
     """(h, w, 5) grain of the skin below the eye, and nothing in front of it; see `lid_kernels.add_through_flow`."""
     frame: Frame | None
@@ -39,6 +49,11 @@ class Lid:
     """Picture x, y of the first pixel of `correction`."""
     lash_colour: Floats
     """(3,) RGB of the lash line."""
+    shadow: Floats
+    """(3,) how much of a shadow on the lid each channel takes: light between folds of skin is warm."""
+    fold: NDArray[np.integer]
+    above: NDArray[np.integer]
+    """Landmarks of the skin above the lid, and of the skin below the brow: the crease lies between."""
     outline: NDArray[np.integer]
     """Landmarks around the lid: bounds of what a closing lid can change."""
     outer_is_right: bool
@@ -62,25 +77,34 @@ def build_lid(image: NDArray[np.uint8], landmarks: NDArray[np.float64], opening:
     wing = outer + np.array([[0.05], [-0.16]]) * width * opening.axes[1]
     hole = np.concatenate([wing, lashes, [inner], lower + 0.30 * (lower - middle)])
     skin = np.concatenate([[outer], landmarks[brow_side, :2], [inner], lower])
-    roof = landmarks[brow_side, :2] + FRAME_REACH * (landmarks[brow_side, :2] - landmarks[fold, :2])
-    zone = _polygon(np.concatenate([roof, lashes[::-1]]), box)
+    roof = landmarks[brow_side, :2] + STRETCHED * (landmarks[brow_side, :2] - landmarks[fold, :2])
+    highest = landmarks[brow_side, :2] + FRAME_REACH * (landmarks[brow_side, :2] - landmarks[fold, :2])
+    zone = _polygon(np.concatenate([highest, lashes[::-1]]), box)
     along = np.abs((_grid(box) - middle) @ opening.axes[0]) / width
+    cheek = box_around((middle + CHEEK_BELOW * width * opening.axes[1])[None], CHEEK_REACH * width, image.shape[:2])
     front = find_frame(photo, zone, _polygon(skin, box) > 0, along < 0.4)
     clean = _clean_skin(photo, _polygon(hole, box) | (front > 0.02), _polygon(skin, box), width)
     whole = np.concatenate([wing, covered, [inner], lower + 0.25 * (lower - middle)])
-    soft = cv2.GaussianBlur(_polygon(whole, box).astype(np.float32), (0, 0), max(0.8, 0.05 * width))
-    weight = smoothstep(1.35 * soft)[..., None]
+    weight = _soft(whole, box, 0.05 * width)
+    bare = photo + (clean - photo) * np.maximum(weight, front[..., None])
+    stretched = np.concatenate([wing, roof, [inner], lower + 0.25 * (lower - middle)])
+    if front.any():
+        bare = _behind_glass(bare, image, cheek)
+    clean, weight = _smooth_above(bare, width), np.maximum(weight, _soft(stretched, box, 0.08 * width))
     frame = loose_frame(photo, clean, front, along, box=box, width=width) if front.any() else None
     if frame is not None:
         photo = photo + frame.removal[..., :3]
-    under = both_sides(LID_ROWS_BELOW_RIGHT[0][0])[side]
-    calm = _polygon(np.concatenate([lower + 0.25 * (lower - middle), landmarks[under, :2]]), box) > 0
     return Lid(
-        correction=np.concatenate([(clean - photo) * weight, weight], 2).astype(np.float32),
-        grain=np.pad(_grain(photo, calm), ((0, 0), (0, 0), (0, 4))).astype(np.float32),
+        correction=np.concatenate([(clean - photo) * weight, weight, clean], 2).astype(np.float32),
+        grain=np.pad(_grain(image, cheek, shape=photo.shape[:2], width=width), ((0, 0), (0, 0), (0, 4))).astype(
+            np.float32
+        ),
         frame=frame,
         origin=(x0, y0),
         lash_colour=_lash_colour(image, landmarks[ring[LID_UPPER], :2], clean),
+        shadow=_shadow(clean),
+        fold=fold,
+        above=brow_side,
         outline=np.concatenate([ring, fold, brow_side]),
         outer_is_right=bool(landmarks[ring[0], 0] > landmarks[ring[8], 0]),
     )
@@ -96,6 +120,32 @@ def _grid(box: tuple[int, int, int, int]) -> NDArray[np.float64]:
     """(h, w, 2) picture x, y of the pixels of a box."""
     y, x = np.mgrid[box[1] : box[3], box[0] : box[2]].astype(np.float64)
     return np.stack([x, y], 2)
+
+
+def _soft(points: NDArray, box: tuple[int, int, int, int], sigma: float) -> Floats:
+    """(h, w, 1) polygon 0..1 with a soft edge."""
+    mask = cv2.GaussianBlur(_polygon(points, box).astype(np.float32), (0, 0), max(0.8, sigma))
+    return smoothstep(1.35 * mask)[..., None].astype(np.float32)
+
+
+def _smooth_above(skin: Floats, width: float) -> Floats:
+    """(h, w, 3) `skin` without crease and wrinkles, which would be streaks once stretched."""
+    side = max(3, int(LINES * width) | 1)
+    ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    bright = cv2.morphologyEx(skin, cv2.MORPH_CLOSE, ellipse)
+    return np.asarray(cv2.GaussianBlur(bright, (0, 0), max(1.0, 0.07 * width)), np.float32)
+
+
+def _behind_glass(skin: Floats, image: NDArray[np.uint8], cheek: tuple[int, int, int, int]) -> Floats:
+    """(h, w, 3) `skin` with the tint of the one below the eye: reflections wash out what lies behind glasses."""
+    x0, y0, x1, y1 = cheek
+    below = image[y0:y1, x0:x1].reshape(-1, 3).astype(np.float32)
+    if not len(below):
+        return skin
+    # its darker half: a lid lies in the shadow of the brow, and skin is less red where it shines
+    tint = np.median(below[below.mean(1) <= np.median(below.mean(1))], axis=0)
+    level = skin.mean(2, keepdims=True)
+    return (skin + REFLECTED * (level * (tint / max(float(tint.mean()), 1.0)) - skin)).astype(np.float32)
 
 
 def _unit(vectors: NDArray) -> NDArray:
@@ -119,14 +169,26 @@ def _clean_skin(photo: Floats, hole: NDArray[np.uint8], lid: NDArray[np.uint8], 
     return np.asarray(cv2.GaussianBlur(filled, (0, 0), max(1.0, 0.05 * width)), np.float32)
 
 
-def _grain(photo: Floats, calm: NDArray[np.bool_]) -> Floats:
-    """(h, w, 1) soft noise as strong as the fine texture of `photo` where `calm`."""
-    fine = (photo - cv2.GaussianBlur(photo, (0, 0), 1.5)).mean(2)
-    strength = min(1.1 * float(np.median(np.abs(fine[calm]))), 3.0) if calm.any() else 0.0
-    noise = np.random.default_rng(0).standard_normal(fine.shape).astype(np.float32)
-    noise = cv2.GaussianBlur(noise, (0, 0), 0.8)
-    noise *= strength / max(float(noise.std()), 1e-6)
-    return np.clip(noise, -2.5 * strength, 2.5 * strength)[..., None]
+def _grain(
+    image: NDArray[np.uint8], cheek: tuple[int, int, int, int], *, shape: tuple[int, int], width: float
+) -> Floats:
+    """(h, w, 1) noise, a share of the light, like the texture of the skin in the box `cheek`; it repeats.
+
+    Source: random phase noise (Galerne, Gousseau, Morel 2011).
+    """
+    x0, y0, x1, y1 = cheek
+    grey = image[y0:y1, x0:x1].mean(2).astype(np.float32)
+    if min(grey.shape) < 4:
+        return np.zeros((*shape, 1), np.float32)
+    fine = grey - cv2.GaussianBlur(grey, (0, 0), max(1.5, COARSEST * width))
+    usual = 1.48 * float(np.median(np.abs(fine)))
+    # what stands out is no texture: a mole, the frame of glasses, a strand of hair
+    fine = np.clip(fine, -3.0 * usual, 3.0 * usual)
+    phase = np.fft.rfft2(np.random.default_rng(0).standard_normal(fine.shape))
+    noise = np.fft.irfft2(np.abs(np.fft.rfft2(fine)) * phase / np.maximum(np.abs(phase), 1e-9), fine.shape)
+    noise *= min(usual / max(float(np.median(grey)), 1.0), STRONGEST) / max(float(noise.std()), 1e-6)
+    rows, columns = (np.arange(side) % own for side, own in zip(shape, noise.shape, strict=True))
+    return noise[rows[:, None], columns, None].astype(np.float32)
 
 
 def _lash_colour(image: NDArray[np.uint8], margin: NDArray, clean: Floats) -> Floats:
@@ -140,3 +202,9 @@ def _lash_colour(image: NDArray[np.uint8], margin: NDArray, clean: Floats) -> Fl
     if not darkest:
         return (0.4 * skin).astype(np.float32)
     return np.minimum(np.percentile(darkest, 40, axis=0), 0.7 * skin).astype(np.float32)
+
+
+def _shadow(skin: Floats) -> Floats:
+    """(3,) around 1, less for the channels in which the (h, w, 3) skin is bright."""
+    tint = np.maximum(np.median(skin.reshape(-1, 3), axis=0), 1.0)
+    return np.sqrt(tint.mean() / tint).clip(0.7, 1.4).astype(np.float32)

@@ -9,7 +9,8 @@ from pipelines.motion.eyes import WIDEST
 from pipelines.render.mesh.geometry import smoothstep
 from pipelines.render.mesh.lid_kernels import add_through_flow, draw_lid_edge
 from pipelines.render.mesh.lid_skin import Lid
-from pipelines.render.mesh.opening import Opening, View, box_around
+from pipelines.render.mesh.opening import CURVE_SAMPLES, Opening, View, box_around
+from pipelines.render.mesh.pixel_kernels import fill_curve
 from pipelines.render.mesh.posed import PosedMesh
 
 Floats = NDArray[np.float32]
@@ -24,16 +25,20 @@ REDRAWN, TAKEN_OUT = (0.0, 0.5), (0.25, 1.0)
 """Shares of that over which the frame is drawn in its place, and taken out of the skin: never half of both."""
 CLEANED, LINED = (0.02, 0.42), (0.02, 0.5)
 """Closed shares of an eye over which the stretched skin is replaced, and over which the lash line is drawn."""
-LASH_LENGTH = 0.11
+LASH_LENGTH = 0.15
 """Eye widths that lashes hang over the lower lid of a closed eye."""
-LINE_WIDTH, LINE_DROP = 0.06, 0.9
-"""Half width of the line of a closed eye in eye widths, and how far below the margin it lies in its own widths: lashes
-hang over the lower lid."""
-LINE_SHARE, THIN = 0.27, 0.55
-"""The line is at most this share of the open eye's height, so that narrow eyes keep a slit; its width while the lid
-has hardly closed, in widths of the closed eye's line."""
-LID_SHADE = 0.14
-"""How much darker a lowered lid is at its margin."""
+LINE_WIDTH, LINE_SHARE, THIN = 0.048, 0.26, 0.7
+"""Half width of the line of a closed eye in eye widths; it is at most this share of the open eye's height, so that
+narrow eyes keep a slit; its width while the lid has hardly closed, in widths of the closed eye's line."""
+LINE_DROP = 0.75
+"""How far below the margin the line of a closed eye lies, in its half widths: lashes hang over the lower lid."""
+LID_SHADE, CREASE_SHADE = 0.14, 0.16
+"""How much darker a lowered lid is at its margin, and the crease above it."""
+CREASE_UP = 0.3
+"""Where the skin folds, as a share of the way from the row of landmarks above the lid to the next."""
+CREASE_WIDTH, CREASE_LEAST, CREASE_SOFT = 0.04, 0.09, 0.12
+"""Half width of the crease, its least height above the margin, and over how much of it its line is smoothed; eye
+widths."""
 
 
 def lids_of_gaze(closure: Doubles, up_deg: Doubles) -> tuple[Doubles, Doubles]:
@@ -89,10 +94,10 @@ def draw_lid_front(
     cleaning = _over(closed, CLEANED)
     if cleaning > 0.0:
         box = _lid_box(lid, opening, view, posed, out.shape[:2])
-        _draw_edge(out, lid, opening, view, box, closed=closed, cleaning=cleaning)
+        _draw_edge(out, lid, opening, view, posed, box, closed=closed, cleaning=cleaning)
     loose = _loose(lid, opening, posed, closed=closed)
     if lid.frame is not None and loose > 0.0:
-        nothing = np.zeros((1, 1, 4), np.float32)
+        nothing = np.zeros((1, 1, 7), np.float32)
         fixed_from_out = _fixed_from_out(lid, opening, view)
         whole = _box_of(fixed_from_out, lid.frame.box, out.shape[:2])
         add_through_flow(
@@ -108,7 +113,7 @@ def _lid_box(
     lid: Lid, opening: Opening, view: View, posed: PosedMesh, shape: tuple[int, int]
 ) -> tuple[int, int, int, int]:
     """Pixels that cleaning and lash line of a closing lid can change."""
-    pad = (LASH_LENGTH + (2.6 + LINE_DROP) * LINE_WIDTH) * opening.width * view.scale
+    pad = (LASH_LENGTH + 4.0 * LINE_WIDTH) * opening.width * view.scale
     return box_around(posed.vertices[lid.outline, :2], pad, shape)
 
 
@@ -142,31 +147,49 @@ def _draw_edge(
     lid: Lid,
     opening: Opening,
     view: View,
+    posed: PosedMesh,
     box: tuple[int, int, int, int],
     *,
     closed: float,
     cleaning: float,
 ) -> None:
-    lowered = max(closed, 0.0)
-    line = min(LINE_WIDTH * opening.width, LINE_SHARE * opening.mean_gap)
+    width, lowered = opening.width, max(closed, 0.0)
+    line = (THIN + (1.0 - THIN) * lowered**2) * min(LINE_WIDTH * width, LINE_SHARE * opening.mean_gap)
     ends = (view.ring_uv[opening.upper[0], 0], view.ring_uv[opening.upper[-1], 0], 2.0 * lid.outer_is_right - 1.0)
     draw_lid_edge(
         out,
         box,
         view.uv_from_out,
-        view.curves,
+        np.vstack([view.curves, _crease(lid, opening, view, posed)]),
         (opening.u_first, opening.u_step, view.scale),
         ends,
         lid.lash_colour,
+        lid.shadow,
         (
-            0.9 * _over(closed, LINED),
-            max((THIN + (1.0 - THIN) * lowered**2) * line, 0.55 / view.scale),
-            LASH_LENGTH * opening.width,
+            0.92 * _over(closed, LINED),
+            max(line, 0.55 / view.scale),
+            LASH_LENGTH * width,
             LID_SHADE * cleaning,
-            max(opening.mean_gap, 0.1 * opening.width),
+            CREASE_SHADE * cleaning,
+            max(CREASE_WIDTH * width, 0.6 / view.scale),
+            CREASE_LEAST * width,
             LINE_DROP * lowered**3,
         ),
     )
+
+
+def _crease(lid: Lid, opening: Opening, view: View, posed: PosedMesh) -> Floats:
+    """(CURVE_SAMPLES,) v of the crease above a lowered lid: the fold of the skin where the warp has put it."""
+    fold, above = (posed.vertices[row, :2].astype(np.float64) for row in (lid.fold, lid.above))
+    uv = (fold + CREASE_UP * (above - fold)) @ view.uv_from_out[:, :2].T + view.uv_from_out[:, 2]
+    uv = uv[np.argsort(uv[:, 0])]
+    corners = view.ring_uv[[opening.upper[0], opening.upper[-1]]]
+    points = np.vstack([corners[:1], uv, corners[1:]])
+    curve = np.empty(CURVE_SAMPLES, np.float32)
+    fill_curve(points, opening.u_first, opening.u_step, -1.0, curve)
+    half = max(round(0.5 * CREASE_SOFT * opening.width / opening.u_step), 1)
+    kernel = np.bartlett(2 * half + 1)
+    return np.convolve(np.pad(curve, half, "edge"), kernel / kernel.sum(), "valid").astype(np.float32)
 
 
 def _over(value: float, span: tuple[float, float]) -> float:

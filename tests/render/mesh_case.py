@@ -55,5 +55,5 @@ def drawn(layer: FeatureLayer, image: NDArray[np.uint8], posed: PosedMesh) -> ND
     """A copy of `image` with one layer painted over it, the skin left where it was."""
     picture = image.copy()
     y, x = np.mgrid[0 : image.shape[0], 0 : image.shape[1]].astype(np.float32)
-    layer.draw(picture, posed, (x, y))
+    layer.draw(picture, posed, (x, y, np.ones_like(x)))
     return picture

@@ -70,13 +70,13 @@ class EyeLayer:
             for side in (0, 1)
         )
 
-    def draw(self, out: NDArray[np.uint8], posed: PosedMesh, flow: tuple[Floats, Floats]) -> None:
+    def draw(self, out: NDArray[np.uint8], posed: PosedMesh, flow: tuple[Floats, Floats, Floats]) -> None:
         """Paint the eyes over the warped picture.
 
         Args:
             out: (H, W, 3) RGB, changed in place.
             posed: this frame's vertices, rigid landmarks and gaze.
-            flow: (H, W) float32 source x and y of every pixel of `out`.
+            flow: (H, W) float32 source x and y and brightness of every pixel of `out`.
         """
         for side, eye in enumerate(self.eyes):
             ring = posed.vertices[eye.opening.ring, :2]

@@ -27,10 +27,10 @@ class Frame:
 
     box: tuple[int, int, int, int]
     """x0, y0, x1, y1 of the arrays in the picture."""
-    removal: Floats
-    """(h, w, 7) skin minus frame, as `Lid.correction`."""
+    behind: Floats
+    """(h, w, 4) skin in place of the frame, as `Lid.skin`."""
     overlay: Floats
-    """(h, w, 5) the frame itself, see `lid_kernels.add_through_flow`."""
+    """(h, w, 5) the frame itself, see `lid_kernels.lay_through_flow`."""
 
 
 def find_frame(photo: Floats, zone: NDArray[np.uint8], lid: NDArray[np.bool_], between: NDArray[np.bool_]) -> Floats:
@@ -66,6 +66,6 @@ def loose_frame(
     share = (share * (1.0 - kept))[..., None]
     return Frame(
         box=box,
-        removal=np.concatenate([(clean - photo) * share, share, clean], 2).astype(np.float32),
+        behind=np.concatenate([clean, share], 2).astype(np.float32),
         overlay=np.concatenate([0 * alpha, photo * alpha, alpha], 2).astype(np.float32),
     )

@@ -10,43 +10,41 @@ import numpy as np
 
 from pipelines.render.mesh.pixel_kernels import affine, byte, lean, sample, smooth, value_at
 
-BEYOND = 8.0
-"""Grey levels by which skin that the light has changed may pass the colour it is corrected to."""
-
 
 @nb.njit(cache=True, nogil=True)
-def add_through_flow(out, box, map_x, map_y, origin, delta, fixed, fixed_from_out, amount):
-    """Add `amount` of a source-space correction wherever the warp shows that source region.
+def lay_through_flow(out, box, map_x, map_y, gains, origin, skin, fixed, fixed_from_out, amount):
+    """Lay `amount` of source-space skin over the picture wherever the warp shows that source region.
 
     Args:
-        delta: (h, w, 7) RGB change, the share 0..1 of the grain that goes with it, and the RGB it leads to.
-        origin: picture x, y of the first pixel of `delta`.
-        fixed: (h, w, 5) what follows the head and not the skin: grain as a share of the light, then premultiplied RGB
-            and alpha of things in front of the lid.
+        map_x, map_y, gains: (H, W) source x and y and brightness of every pixel of `out`.
+        origin: picture x, y of the first pixel of `skin`.
+        skin: (h, w, 4) RGB and cover 0..1.
+        fixed: (h, w, 1 or 5) what follows the head and not the skin: grain as a share of the light, then, if there is
+            something in front of the lid, its premultiplied RGB and alpha.
         fixed_from_out: (2, 3) affine from output pixels to pixels of `fixed`.
     """
     x0, y0, x1, y1 = box
-    h, w = delta.shape[0], delta.shape[1]
-    value, still = np.empty(7, np.float32), np.empty(5, np.float32)
+    h, w = skin.shape[0], skin.shape[1]
+    laid, still = np.empty(4, np.float32), np.zeros(5, np.float32)
+    known = fixed.shape[2]
     for y in range(y0, y1):
         for x in range(x0, x1):
             xs, ys = map_x[y, x] - origin[0], map_y[y, x] - origin[1]
             if xs <= 0.0 or ys <= 0.0 or xs >= w - 1 or ys >= h - 1:
-                value[:] = 0.0
+                laid[:] = 0.0
             else:
-                sample(delta, xs, ys, 0, 7, value)
-            gx, gy = affine(fixed_from_out, x, y)
-            sample(fixed, gx, gy, 0, 5, still)
-            front = amount * still[4]
-            if front <= 0.0 and value[3] <= 0.0 and value[0] == 0.0 and value[1] == 0.0 and value[2] == 0.0:
+                sample(skin, xs, ys, 0, 4, laid)
+            if laid[3] <= 0.0 and known == 1:
                 continue
+            gx, gy = affine(fixed_from_out, x, y)
+            sample(fixed, gx, gy, 0, known, still)
+            cover, front = amount * laid[3], amount * still[4]
+            if front <= 0.0 and cover <= 0.0:
+                continue
+            light = gains[y, x] * (1.0 + still[0])
             for c in range(3):
-                # where the warp jumps, the pixel is a mix of both sides and the map knows one: never beyond the aim
-                was = np.float32(out[y, x, c])
-                skin = was + amount * value[c]
-                skin = min(max(skin, min(was, value[4 + c] - BEYOND)), max(was, value[4 + c] + BEYOND))
-                skin *= 1.0 + amount * value[3] * still[0]
-                out[y, x, c] = byte(skin + amount * still[1 + c] - skin * front)
+                value = out[y, x, c] + cover * (laid[c] * light - out[y, x, c])
+                out[y, x, c] = byte(value + amount * still[1 + c] - value * front)
 
 
 @nb.njit(cache=True, nogil=True, inline="always")
@@ -118,13 +116,16 @@ def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, shadow, loo
             taper = smooth((1.12 - abs(along)) / 0.4)
             # what begins or ends at the margin takes a pixel and a half to do so: the margin moves in small steps
             off = smooth(t * scale / 1.5)
-            bulge, groove = _plate(max(-t, 0.0) / plate, above, fold_width)
-            light = 1.0 + taper * (1.0 - off) * (shade * bulge - fold * taper * groove)
+            light, line = 1.0, 0.0
+            if off < 1.0:
+                bulge, groove = _plate(max(-t, 0.0) / plate, above, fold_width)
+                light += taper * (1.0 - off) * (shade * bulge - fold * taper * groove)
             # the lids go on touching beyond the outer corner; at the inner one the line is thin and without lashes
             ending = min(smooth((1.18 - outer) / 0.2), smooth((outer + 0.04) / 0.1))
             wide = max(thickness * (0.45 + 0.65 * smooth(outer * 1.4)), 0.6 / scale)
             from_line = (t - 0.5 * min(gap, wide) - drop * wide) / wide
-            line = np.exp(-1.2 * from_line * from_line) if from_line < 0.0 else np.exp(-0.6 * from_line * from_line)
+            if from_line > -2.5:
+                line = np.exp((-1.2 if from_line < 0.0 else -0.6) * from_line * from_line)
             if outer < 0.3:
                 line *= 0.55 + 0.45 * smooth(outer / 0.3)
             fringe = 0.0

@@ -1,7 +1,7 @@
 """What the skin of a closing upper lid looks like, learnt from one photo.
 
-A lid that closes is stretched to several times its height. Lashes and the crease would become streaks, so a
-correction towards clean skin is stored in source space and faded in through the warp's own map.
+A lid that closes is stretched to several times its height. Lashes and the crease would become streaks, so clean skin
+is stored in source space and laid over it through the warp's own map.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Floats = NDArray[np.float32]
 LASH_REACH = 0.14
 """Eye widths above the open lid that lashes cover."""
 FOLD_KEPT = 0.25
-"""The lid's own crease stays from this share of the way between fold and brow on."""
+"""Share of the way between fold and brow up to which the skin is grown anew; above, its lines are taken out."""
 STRETCHED = 0.6
-"""The skin that a closing lid stretches reaches this share of the way between fold and brow beyond its row."""
+"""The skin that a closing lid stretches ends this share of the way between fold and brow above the latter's row."""
 LINES = 0.12
 """Eye widths up to which dark lines of stretched skin are taken out."""
 REFLECTED = 0.75
@@ -39,14 +39,14 @@ COARSEST, STRONGEST = 0.06, 0.035
 class Lid:
     """Source-space facts about one upper lid."""
 
-    correction: Floats
-    """(h, w, 7) clean skin minus photo, 0 away from the lid, its share 0..1, and the clean skin."""
+    skin: Floats
+    """(h, w, 4) RGB of the clean skin and its cover 0..1, 0 away from the lid."""
     grain: Floats
-    """(h, w, 5) grain of the skin below the eye, and nothing in front of it; see `lid_kernels.add_through_flow`."""
+    """(h, w, 1) grain of the skin below the eye, see `lid_kernels.lay_through_flow`."""
     frame: Frame | None
     """Upper frame of glasses, behind which the lid closes."""
     origin: tuple[int, int]
-    """Picture x, y of the first pixel of `correction`."""
+    """Picture x, y of the first pixel of `skin`."""
     lash_colour: Floats
     """(3,) RGB of the lash line."""
     shadow: Floats
@@ -63,50 +63,71 @@ def build_lid(image: NDArray[np.uint8], landmarks: NDArray[np.float64], opening:
     """Lid of the eye on `side` (0 right, 1 left) of the (H, W, 3) RGB `image`."""
     width, ring = opening.width, opening.ring
     fold, brow_side = (both_sides(row)[side] for row, _ in LID_ROWS_ABOVE_RIGHT)
-    ends = landmarks[ring[[0, 8]], :2]
-    middle = ends.mean(0)
+    middle = landmarks[ring[[0, 8]], :2].mean(0)
     box = box_around(np.concatenate([landmarks[brow_side, :2], landmarks[ring, :2]]), 0.35 * width, image.shape[:2])
     x0, y0, x1, y1 = box
     photo = image[y0:y1, x0:x1].astype(np.float32)
-    upper, lower = landmarks[ring[1:8], :2], landmarks[ring[9:], :2]
-    outer, inner = ends + np.array([[0.30], [0.12]]) * (ends - middle)
-    lashes = upper + LASH_REACH * width * _unit(upper - middle)
-    above = landmarks[fold, :2] + FOLD_KEPT * (landmarks[brow_side, :2] - landmarks[fold, :2])
-    higher = np.linalg.norm(above - middle, axis=1) > np.linalg.norm(lashes - middle, axis=1)
-    covered = np.where(higher[:, None], above, lashes)
-    wing = outer + np.array([[0.05], [-0.16]]) * width * opening.axes[1]
-    hole = np.concatenate([wing, lashes, [inner], lower + 0.30 * (lower - middle)])
-    skin = np.concatenate([[outer], landmarks[brow_side, :2], [inner], lower])
-    roof = landmarks[brow_side, :2] + STRETCHED * (landmarks[brow_side, :2] - landmarks[fold, :2])
-    highest = landmarks[brow_side, :2] + FRAME_REACH * (landmarks[brow_side, :2] - landmarks[fold, :2])
-    zone = _polygon(np.concatenate([highest, lashes[::-1]]), box)
+    areas = _areas(landmarks, opening, fold, brow_side)
+    on_lid = _polygon(areas.lid, box)
     along = np.abs((_grid(box) - middle) @ opening.axes[0]) / width
     cheek = box_around((middle + CHEEK_BELOW * width * opening.axes[1])[None], CHEEK_REACH * width, image.shape[:2])
-    front = find_frame(photo, zone, _polygon(skin, box) > 0, along < 0.4)
-    clean = _clean_skin(photo, _polygon(hole, box) | (front > 0.02), _polygon(skin, box), width)
-    whole = np.concatenate([wing, covered, [inner], lower + 0.25 * (lower - middle)])
-    weight = _soft(whole, box, 0.05 * width)
-    bare = photo + (clean - photo) * np.maximum(weight, front[..., None])
-    stretched = np.concatenate([wing, roof, [inner], lower + 0.25 * (lower - middle)])
+    front = find_frame(photo, _polygon(areas.frame, box), on_lid > 0, along < 0.4)
+    clean = _clean_skin(photo, _polygon(areas.opening, box) | (front > 0.02), on_lid, width)
+    cover = _soft(areas.lashes, box, 0.05 * width)
+    bare = np.asarray(photo + (clean - photo) * np.maximum(cover, front[..., None]), np.float32)
     if front.any():
         bare = _behind_glass(bare, image, cheek)
-    clean, weight = _smooth_above(bare, width), np.maximum(weight, _soft(stretched, box, 0.08 * width))
-    frame = loose_frame(photo, clean, front, along, box=box, width=width) if front.any() else None
-    if frame is not None:
-        photo = photo + frame.removal[..., :3]
+    smooth = _without_lines(bare, width)
+    cover = np.maximum(cover, _soft(areas.stretched, box, 0.08 * width))
     return Lid(
-        correction=np.concatenate([(clean - photo) * weight, weight, clean], 2).astype(np.float32),
-        grain=np.pad(_grain(image, cheek, shape=photo.shape[:2], width=width), ((0, 0), (0, 0), (0, 4))).astype(
-            np.float32
-        ),
-        frame=frame,
+        skin=np.concatenate([smooth, cover], 2),
+        grain=_grain(image, cheek, shape=photo.shape[:2], width=width),
+        frame=loose_frame(photo, smooth, front, along, box=box, width=width) if front.any() else None,
         origin=(x0, y0),
-        lash_colour=_lash_colour(image, landmarks[ring[LID_UPPER], :2], clean),
-        shadow=_shadow(clean),
+        lash_colour=_lash_colour(image, landmarks[ring[LID_UPPER], :2], smooth),
+        shadow=_shadow(smooth),
         fold=fold,
         above=brow_side,
         outline=np.concatenate([ring, fold, brow_side]),
         outer_is_right=bool(landmarks[ring[0], 0] > landmarks[ring[8], 0]),
+    )
+
+
+@dataclass(frozen=True)
+class _Areas:
+    """Polygons around one eye, each (n, 2) picture px."""
+
+    opening: NDArray[np.float64]
+    """Eye and lashes: no skin is seen there."""
+    lashes: NDArray[np.float64]
+    """What a closing lid must not show: those and the skin up to the crease."""
+    lid: NDArray[np.float64]
+    """The open lid up to the brow."""
+    stretched: NDArray[np.float64]
+    """What a closing lid stretches."""
+    frame: NDArray[np.float64]
+    """Where the upper frame of glasses may be."""
+
+
+def _areas(
+    landmarks: NDArray[np.float64], opening: Opening, fold: NDArray[np.integer], brow_side: NDArray[np.integer]
+) -> _Areas:
+    width, ring = opening.width, opening.ring
+    ends, middle = landmarks[ring[[0, 8]], :2], landmarks[ring[[0, 8]], :2].mean(0)
+    upper, lower = landmarks[ring[1:8], :2], landmarks[ring[9:], :2]
+    folded, brow = landmarks[fold, :2], landmarks[brow_side, :2]
+    outer, inner = ends + np.array([[0.30], [0.12]]) * (ends - middle)
+    lashes = upper + LASH_REACH * width * _unit(upper - middle)
+    above = folded + FOLD_KEPT * (brow - folded)
+    higher = np.linalg.norm(above - middle, axis=1) > np.linalg.norm(lashes - middle, axis=1)
+    wing = outer + np.array([[0.05], [-0.16]]) * width * opening.axes[1]
+    rim = lower + 0.25 * (lower - middle)
+    return _Areas(
+        opening=np.concatenate([wing, lashes, [inner], lower + 0.30 * (lower - middle)]),
+        lashes=np.concatenate([wing, np.where(higher[:, None], above, lashes), [inner], rim]),
+        lid=np.concatenate([[outer], brow, [inner], lower]),
+        stretched=np.concatenate([wing, brow + STRETCHED * (brow - folded), [inner], rim]),
+        frame=np.concatenate([brow + FRAME_REACH * (brow - folded), lashes[::-1]]),
     )
 
 
@@ -128,7 +149,7 @@ def _soft(points: NDArray, box: tuple[int, int, int, int], sigma: float) -> Floa
     return smoothstep(1.35 * mask)[..., None].astype(np.float32)
 
 
-def _smooth_above(skin: Floats, width: float) -> Floats:
+def _without_lines(skin: Floats, width: float) -> Floats:
     """(h, w, 3) `skin` without crease and wrinkles, which would be streaks once stretched."""
     side = max(3, int(LINES * width) | 1)
     ellipse = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipelines.motion.eyes import WIDEST
 from pipelines.render.mesh.geometry import smoothstep
-from pipelines.render.mesh.lid_kernels import add_through_flow, draw_lid_edge
+from pipelines.render.mesh.lid_kernels import draw_lid_edge, lay_through_flow
 from pipelines.render.mesh.lid_skin import Lid
 from pipelines.render.mesh.opening import CURVE_SAMPLES, Opening, View, box_around
 from pipelines.render.mesh.pixel_kernels import fill_curve
@@ -61,7 +61,7 @@ def draw_lid_skin(
     lid: Lid,
     opening: Opening,
     view: View,
-    flow: tuple[Floats, Floats],
+    flow: tuple[Floats, Floats, Floats],
     posed: PosedMesh,
 ) -> None:
     """Clean the stretched skin as far as the lid is closed, and take a frame out of it that is drawn in its place."""
@@ -72,13 +72,13 @@ def draw_lid_skin(
         return
     fixed_from_out = _fixed_from_out(lid, opening, view)
     if lid.frame is not None:
-        nothing = np.zeros((1, 1, 5), np.float32)
+        nothing = np.zeros((1, 1, 1), np.float32)
         whole = _box_of(fixed_from_out, lid.frame.box, out.shape[:2])
-        add_through_flow(
-            out, whole, *flow, lid.origin, lid.frame.removal, nothing, fixed_from_out, _over(loose, TAKEN_OUT)
+        lay_through_flow(
+            out, whole, *flow, lid.origin, lid.frame.behind, nothing, fixed_from_out, _over(loose, TAKEN_OUT)
         )
     box = _lid_box(lid, opening, view, posed, out.shape[:2])
-    add_through_flow(out, box, *flow, lid.origin, lid.correction, lid.grain, fixed_from_out, cleaning)
+    lay_through_flow(out, box, *flow, lid.origin, lid.skin, lid.grain, fixed_from_out, cleaning)
 
 
 def draw_lid_front(
@@ -86,7 +86,7 @@ def draw_lid_front(
     lid: Lid,
     opening: Opening,
     view: View,
-    flow: tuple[Floats, Floats],
+    flow: tuple[Floats, Floats, Floats],
     posed: PosedMesh,
 ) -> None:
     """What lies in front of the eyeball: the lash line and shading of a lowered lid, and glasses in their place."""
@@ -97,10 +97,10 @@ def draw_lid_front(
         _draw_edge(out, lid, opening, view, posed, box, closed=closed, cleaning=cleaning)
     loose = _loose(lid, opening, posed, closed=closed)
     if lid.frame is not None and loose > 0.0:
-        nothing = np.zeros((1, 1, 7), np.float32)
+        nothing = np.zeros((1, 1, 4), np.float32)
         fixed_from_out = _fixed_from_out(lid, opening, view)
         whole = _box_of(fixed_from_out, lid.frame.box, out.shape[:2])
-        add_through_flow(
+        lay_through_flow(
             out, whole, *flow, lid.origin, nothing, lid.frame.overlay, fixed_from_out, _over(loose, REDRAWN)
         )
 

@@ -71,7 +71,7 @@ class MouthLayer:
         self._stretch = float(smoothstep((opening.mean_gap / cm - STRETCHED_CM[0]) / np.ptp(STRETCHED_CM)))
         self._roi_from_uv = np.concatenate([opening.axes.T, (opening.origin - corner)[:, None]], 1)
 
-    def draw(self, out: NDArray[np.uint8], posed: PosedMesh, flow: tuple[Floats, Floats]) -> None:
+    def draw(self, out: NDArray[np.uint8], posed: PosedMesh, flow: tuple[Floats, Floats, Floats]) -> None:
         """Paint the interior over the warped picture.
 
         Args:

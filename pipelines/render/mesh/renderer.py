@@ -50,7 +50,7 @@ OUTLINE_BEFORE = 0.2
 class FeatureLayer(Protocol):
     """Eyes or mouth, painted over the warped picture; exactly nothing where its area is at rest."""
 
-    def draw(self, out: Frame, posed: PosedMesh, flow: tuple[Floats, Floats]) -> None: ...
+    def draw(self, out: Frame, posed: PosedMesh, flow: tuple[Floats, Floats, Floats]) -> None: ...
 
 
 @dataclass
@@ -140,7 +140,7 @@ class MeshRenderer:
         if posed.moved:
             gain = handle.light.gain(posed.vertices)
             self._warp(handle, posed, gain, frame)
-            flow = (handle.map_x, handle.map_y)
+            flow = (handle.map_x, handle.map_y, handle.gains)
             for layer in handle.features:
                 layer.draw(frame, posed, flow)
             # eyes, mouth and cheek are drawn after the warp died down at the border

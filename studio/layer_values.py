@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-from pipelines.motion.controls import SLOT_BY_KEY, SLOT_DEFAULT, SLOTS, Slot
+from pipelines.motion.control import Slot
+from pipelines.motion.controls import SLOT_BY_KEY, SLOT_DEFAULT, SLOTS
 from pipelines.motion.keyframes import TIME_DECIMALS, Curve, CurveTable, Key, with_key
 from pipelines.motion.layers import Layer, Mode, allowed, value_range
 

@@ -11,7 +11,8 @@ from typing import Any, Literal
 import numpy as np
 
 from pipelines.motion.compose import head_limits
-from pipelines.motion.controls import CONTROLS, N_SLOTS, REGIONS, SLOTS, Control, Slot
+from pipelines.motion.control import Control, Slot
+from pipelines.motion.controls import CONTROLS, N_SLOTS, REGIONS, SLOTS
 from pipelines.motion.dims import KEYPOINT_INERT, KEYPOINT_NAMES
 from pipelines.motion.edit import Edit
 from pipelines.motion.layers import MODES, value_range

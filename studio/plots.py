@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.motion.controls import CONTROLS, Control
+from pipelines.motion.control import Control
+from pipelines.motion.controls import CONTROLS
 from pipelines.motion.edit import Edit, HasSource, apply_edit
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from pipelines.motion.controls import CONTROLS, Control
+from pipelines.motion.control import Control
+from pipelines.motion.controls import CONTROLS
 from pipelines.motion.edit import Edit, apply_edit
 from pipelines.portrait.types import Portrait
 from pipelines.render.base import Renderer

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from pipelines.evaluation.renderer_measures import Picture, Points, change_energy, polygon_mask, share_outside
 from pipelines.motion.atlas import load_atlas
-from pipelines.motion.controls import CONTROLS, SLOTS, Control
+from pipelines.motion.control import Control
+from pipelines.motion.controls import CONTROLS, SLOTS
 from pipelines.motion.dims import DIMS
 from pipelines.motion.edit import Edit, apply_edit
 from pipelines.motion.regions import MEMBERSHIP, REGIONS

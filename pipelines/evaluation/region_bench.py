@@ -19,7 +19,8 @@ from pipelines.errors import StudioError
 from pipelines.evaluation.leakage import control_regions, keypoint_area, region_area, region_landmarks
 from pipelines.evaluation.renderer_measures import change_energy, share_outside
 from pipelines.motion.atlas import load_atlas
-from pipelines.motion.controls import Control, resolve
+from pipelines.motion.control import Control
+from pipelines.motion.controls import resolve
 from pipelines.motion.edit import Edit, apply_edit, mirror_edit
 from pipelines.motion.regions import REGIONS
 from pipelines.portrait.landmarks import face_finder

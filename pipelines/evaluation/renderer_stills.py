@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from pipelines.evaluation.renderer_clips import find_landmarks
 from pipelines.evaluation.renderer_measures import Picture
-from pipelines.motion.controls import CONTROLS, N_SLOTS, SLOT_DEFAULT, SLOT_HI, SLOT_LO, SLOTS, Control
+from pipelines.motion.control import Control
+from pipelines.motion.controls import CONTROLS, N_SLOTS, SLOT_DEFAULT, SLOT_HI, SLOT_LO, SLOTS
 from pipelines.motion.edit import Edit, apply_edit, apply_vectors
 from pipelines.portrait.crop import resample
 from pipelines.portrait.eyes import eye_ratio

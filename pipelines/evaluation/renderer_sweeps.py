@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pipelines.evaluation.renderer_clips import find_landmarks
 from pipelines.evaluation.renderer_measures import Picture, Points
 from pipelines.evaluation.renderer_stills import Still
-from pipelines.motion.controls import CONTROL_BY_KEY, Control
+from pipelines.motion.control import Control
+from pipelines.motion.controls import CONTROL_BY_KEY
 from pipelines.motion.edit import Edit, apply_edit
 from pipelines.portrait.eyes import eye_ratio
 from pipelines.portrait.pose import euler_deg, head_pose

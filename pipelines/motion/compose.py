@@ -14,17 +14,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.motion.controls import CONTROL_BY_KEY, CONTROLS, N_SLOTS, SLOT_DEFAULT, SLOTS, slots_of
+from pipelines.motion.controls import CONTROL_BY_KEY, CONTROLS, N_SLOTS, SLOT_DEFAULT, slots_of
 from pipelines.motion.dims import DIMS
 from pipelines.motion.emotion import EMOTION_PRESETS, EMOTION_SLOTS, INTENSITY_SLOT, emotion_shares
 from pipelines.motion.eyes import (
     BLINK_LOWER,
     BLINK_UPPER,
     LOWER_LID,
+    MIN_REST_RATIO,
     UPPER_LID,
-    closure_of_drive,
     drive_of_closure,
-    lid_closure,
     lid_drive,
 )
 from pipelines.motion.limits import bounds, clamp_edit, dim_bounds, yaw_ends
@@ -39,10 +38,10 @@ GAZE_PER_TURN = 1.0
 units of its gaze sliders, not degrees; a unit is about 2 degrees by the atlas, so it turns the eyes half-way back."""
 POSE_KEYS = ("pitch_deg", "yaw_deg", "roll_deg")
 HEAD_KEYS = (*POSE_KEYS, "move_x", "move_y", "move_z")
-_CROP_SPAN_XY = np.array([2, 2, 0], np.float32)
-"""Width and height of the crop in keypoint units [-1, 1]: a move is a fraction of it. The third move scales."""
-
-_MIN_RATIO = 0.02
+CROP_SPAN = 2
+"""Width and height of the crop in keypoint units [-1, 1]: a move across the picture is a fraction of it."""
+MOVES_ACROSS = np.array([1, 1, 0], np.float32)
+"""Which of the three moves go across the picture; the third one scales."""
 _HALF = np.float32(0.5)
 
 
@@ -113,15 +112,27 @@ def expression_of(vectors: Array) -> tuple[Array, Array]:
     return exp + half @ _NATIVE, half @ _HALVES
 
 
-def _halves(exp: Array, side: Array) -> tuple[Array, Array]:
+def right_and_left(exp: Array, side: Array) -> tuple[Array, Array]:
+    """Expression of the right and of the left half of the face, of the mean and half left-minus-right."""
     return exp - side, exp + side
+
+
+def _slot_rows() -> Array:
+    unit = np.zeros((N_SLOTS, N_SLOTS), np.float32)
+    unit[EXPRESSION_SLOTS, EXPRESSION_SLOTS] = 1
+    unit[:, INTENSITY_SLOT] = 1
+    return np.concatenate(right_and_left(*expression_of(unit)), -1)
+
+
+SLOT_ROWS = _slot_rows()
+"""(N_SLOTS, 126) what a unit of each slot puts into the right and the left half; emotions at intensity 1."""
 
 
 def _solve_ratio(vectors: Array, ratio: Array, exp: Array, side: Array) -> Array:
     """(t, 63) eye dims to add so that the lids reach the asked aspect ratio on top of the departure `exp`, `side`."""
     asked = vectors[..., RATIO_SLOTS]
-    rest = np.maximum(ratio, _MIN_RATIO)
-    missing = drive_of_closure(1 - asked / rest) - lid_drive(*_halves(exp, side))
+    rest = np.maximum(ratio, MIN_REST_RATIO)
+    missing = drive_of_closure(1 - asked / rest) - lid_drive(*right_and_left(exp, side))
     missing = np.where(asked >= 0, missing, 0).astype(np.float32)
     extra = np.zeros(np.broadcast_shapes(exp.shape, (len(missing), N_EXP)), np.float32)
     extra[..., list(UPPER_LID)] = BLINK_UPPER * missing
@@ -171,8 +182,8 @@ def compose_expression(
         base_exp = np.where(whole, base_exp, source_exp + driven_exp)
         base_side = np.where(whole, base_side, source_side + driven_side)
 
-    asked = _halves(edit_exp, edit_side)
-    driven = _halves(driven_exp, driven_side)
+    asked = right_and_left(edit_exp, edit_side)
+    driven = right_and_left(driven_exp, driven_side)
     low, high = dim_bounds(vectors[..., _STRENGTH_SLOT, None])
     kept_right = clamp_edit(asked[0], driven[0], low=low, high=high)
     symmetric = not edit_side.any() and not driven_side.any()
@@ -224,7 +235,7 @@ def compose_rigid(
     pose_edit, move = head_kept[..., :3], head_kept[..., 3:]
 
     t = _mix(head, base.t, source.t)
-    t = t + move * _CROP_SPAN_XY
+    t = t + move * (CROP_SPAN * MOVES_ACROSS)
     scale = _mix(head[..., 0], base.scale, source.scale) * (1 + move[..., 2])
 
     driven_gaze = eyes * (base.gaze_deg - source.gaze_deg)
@@ -276,64 +287,6 @@ def compose(
     return moved, expression, rigid
 
 
-def kept_rigid_shares(rigid: Rigid | None) -> Array:
-    """(N_SLOTS,) share of each pose, move and gaze slot that the limits kept, the smallest over the frames."""
-    shares = np.ones(N_SLOTS, np.float32)
-    if rigid is None:
-        return shares
-    for slots, asked, kept in zip((HEAD_SLOTS, GAZE_SLOTS), rigid.asked, rigid.kept, strict=True):
-        if kept is asked:
-            continue
-        asked = np.broadcast_to(asked, kept.shape)
-        shares[slots] = np.divide(kept, asked, out=np.ones_like(kept), where=asked != 0).min(0)
-    return shares
-
-
-def given_ratio(source: Motion, result: Motion, expression: Expression, vector: Array, ratio: Array) -> Array:
-    """(2,) eye aspect ratios that act where `vector` (N_SLOTS,) asks for one: the widest the lid law allows, or,
-    where a limit cut the lids, the farthest from it over the frames of `result`."""
-    asked, rest = vector[RATIO_SLOTS], np.maximum(ratio, _MIN_RATIO)
-    if (asked < 0).all():
-        return asked
-    reach = rest * (1 - closure_of_drive(drive_of_closure(1 - asked / rest)))
-    lids = [[UPPER_LID[0], LOWER_LID[0]], [UPPER_LID[1], LOWER_LID[1]]]
-    cut = [
-        bool((kept[:, d] != a[:, d]).any()) for d, a, kept in zip(lids, expression.asked, expression.kept, strict=True)
-    ]
-    shape = (-1, N_EXP)
-    departure = (result.exp - source.exp).reshape(shape), (result.side - source.side).reshape(shape)
-    reached = rest * (1 - lid_closure(*_halves(*departure)))
-    worst = reached[np.abs(reached - asked).argmax(0), [0, 1]]
-    return np.where(asked < 0, asked, np.where(cut, worst, reach))
-
-
 def is_default(vectors: Array) -> bool:
     """Whether nothing is edited at all."""
     return bool((vectors == SLOT_DEFAULT).all())
-
-
-def _slot_rows() -> tuple[Array, Array]:
-    """(N_SLOTS, 63) what a unit of each slot puts into the right and the left half; emotions at intensity 1."""
-    unit = np.zeros((N_SLOTS, N_SLOTS), np.float32)
-    unit[:, INTENSITY_SLOT] = 1.0
-    live = [slot.index for slot in SLOTS if slot.index in set(EXPRESSION_SLOTS.tolist())]
-    unit[live, live] = 1.0
-    return _halves(*expression_of(unit))
-
-
-_ROWS = np.concatenate(_slot_rows(), -1)
-_ROW_ENERGY = _ROWS**2
-
-
-def kept_expression_shares(expression: Expression) -> Array:
-    """(N_SLOTS,) share of each expression slot that the limits kept, the smallest over the frames.
-
-    The dims of a slot are weighted by the square of its coefficients, so a clipped side effect counts little.
-    """
-    if all(kept is asked for kept, asked in zip(expression.kept, expression.asked, strict=True)):
-        return np.ones(N_SLOTS, np.float32)
-    kept = np.concatenate(expression.kept, -1)
-    asked = np.broadcast_to(np.concatenate(expression.asked, -1), kept.shape)
-    share = np.divide(kept, asked, out=np.ones_like(kept), where=asked != 0).min(0)
-    energy = _ROW_ENERGY.sum(-1)
-    return np.divide(_ROW_ENERGY @ share, energy, out=np.ones_like(energy), where=energy > 0)

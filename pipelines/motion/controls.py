@@ -6,197 +6,39 @@ A sided control has two slots, `<key>_right` and `<key>_left` (the subject's sid
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+import difflib
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-from pipelines.motion.atlas import load_atlas
-from pipelines.motion.dims import DIMS, KEYPOINT_NAMES, SIDES, Dim, Side, extremes
-from pipelines.motion.semantic import EMOTIONS, SEMANTICS, Semantic
-
-Kind = Literal["semantic", "dim", "pose", "gaze", "eye", "emotion", "region", "setting"]
-Panel = Literal["expression", "head", "eyes", "emotion", "regions"]
-
-AS_PHOTOGRAPHED = -1.0
-"""Value of an eye ratio that was not set."""
-LIMIT_MARGIN = 1.5
-"""At strength 1 a dim may leave the source by this many times the measured extreme."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Control:
-    """One control. Values are in natural units: fractions, 10⁻³ of expression, degrees."""
-
-    key: str
-    label: str
-    """The effect of the positive direction."""
-    kind: Kind
-    region: str
-    """Region of the face, or the panel group where it has none."""
-    panel: Panel
-    sided: bool = False
-    unit: Literal["%", "°", "10⁻³", ""] = ""
-    lo: float
-    hi: float
-    """Slider ends."""
-    step: float
-    default: float = 0.0
-    band: tuple[float, float] | None = None
-    """5th..95th percentile of real faces."""
-    limit: tuple[float, float] | None = None
-    """Where the limit bites at strength 1, for controls that are limited as such."""
-    coefficients: tuple[tuple[int, float], ...] = ()
-    """(dim, expression per unit value). In a sided control the dims of the other eye are left out per side."""
-    source: str = ""
-    tip: str = ""
-    live: bool = True
-    """Moves in real faces."""
-    confidence: Literal["high", "medium", "low"] = "high"
-    dim: int | None = None
-    percentiles: tuple[tuple[float, float], ...] = ()
-    """(percentile, value) pairs of real faces, raw dims only."""
-    effect_pct: float | None = None
-    """Root mean square landmark motion at about one standard deviation, % of eye distance, raw dims only."""
-
-    @property
-    def keypoint(self) -> int | None:
-        return None if self.dim is None else self.dim // 3
-
-    @property
-    def axis(self) -> str | None:
-        return None if self.dim is None else DIMS[self.dim].axis
-
-    def side_coefficients(self, side: Side | None) -> tuple[tuple[int, float], ...]:
-        """Coefficients of one slot: without the dims of the other eye."""
-        return tuple((d, c) for d, c in self.coefficients if side is None or DIMS[d].side in (None, side))
-
-
-@dataclass(frozen=True)
-class Slot:
-    """One number of the edit vector."""
-
-    key: str
-    control: Control
-    side: Side | None
-    index: int
-
-
-def _semantic(row: Semantic) -> Control:
-    return Control(
-        key=row.key,
-        label=row.label,
-        kind="semantic",
-        region=row.region,
-        panel="expression",
-        sided=row.sided,
-        unit="%",
-        lo=row.lo,
-        hi=1.3 if row.key == "smile" else 1.0,
-        step=0.01,
-        band=row.band,
-        coefficients=tuple((d, 1e-3 * c) for d, c in sorted(row.row.items())),
-        source=row.source,
-        tip=f"{row.tip} · % of the measured range",
-        confidence="medium" if row.region == "brows" else "high",
-    )
-
-
-def _dim(dim: Dim, lows: NDArray[np.float64], highs: NDArray[np.float64]) -> Control:
-    atlas = load_atlas()
-    lo, hi = (LIMIT_MARGIN * 1e3 * float(a[dim.index]) for a in (lows, highs))
-    pair = (dim.index, dim.mirror)
-    # mirror partners share their slider ends, so that a mirrored value is never cut
-    reach = math.ceil(10 * LIMIT_MARGIN * 1e3 * max(float(max(-lows[d], highs[d])) for d in pair)) / 10
-    values = 1e3 * atlas.range_rel_official[:, dim.index].astype(float)
-    effect = float(atlas.J_effect_pct[dim.index])
-    place = f"Dimension {dim.index} · point {dim.keypoint} ({KEYPOINT_NAMES[dim.keypoint]}), {dim.axis}"
-    meaning = f"effect {effect:.2f} % of eye distance" if dim.live else "inert in real faces"
-    return Control(
-        key=f"dim_{dim.index:02d}",
-        label=dim.name,
-        kind="dim",
-        region=dim.region,
-        panel="expression",
-        unit="10⁻³",
-        lo=-reach,
-        hi=reach,
-        step=0.1,
-        band=(round(float(values[2]), 2), round(float(values[6]), 2)) if dim.live else None,
-        limit=(lo, hi),
-        coefficients=((dim.index, 1e-3),),
-        source="measured atlas",
-        tip=f"{place} · {meaning}",
-        live=dim.live,
-        confidence=dim.confidence,
-        dim=dim.index,
-        percentiles=tuple((float(p), round(float(v), 2)) for p, v in zip(atlas.pct, values, strict=True)),
-        effect_pct=effect,
-    )
-
-
-def _angle(
-    key: str,
-    label: str,
-    reach: float,
-    *,
-    limit: float,
-    band: float,
-    tip: str,
-    kind: Kind = "pose",
-    sided: bool = False,
-) -> Control:
-    gaze = kind == "gaze"
-    return Control(
-        key=key,
-        label=label,
-        kind=kind,
-        region="gaze" if gaze else "head",
-        panel="eyes" if gaze else "head",
-        sided=sided,
-        unit="°",
-        lo=-reach,
-        hi=reach,
-        step=0.1,
-        band=(-band, band),
-        limit=(-limit, limit),
-        source="limits: LivePortrait's editor; band: within a clip of the measured faces",
-        tip=tip,
-    )
-
-
-def _move(key: str, label: str, tip: str, *, band: float) -> Control:
-    return Control(
-        key=key,
-        label=label,
-        kind="pose",
-        region="head",
-        panel="head",
-        unit="%",
-        lo=-0.2,
-        hi=0.2,
-        step=0.002,
-        band=(-band, band),
-        limit=(-0.19, 0.19),
-        source="LivePortrait's editor (0.19)",
-        tip=tip,
-    )
-
+from pipelines.motion.control import (
+    AS_PHOTOGRAPHED,
+    Control,
+    Slot,
+    angle_row,
+    dim_row,
+    move_row,
+    semantic_row,
+    setting_row,
+)
+from pipelines.motion.dims import DIMS, SIDES, Side, extremes
+from pipelines.motion.semantic import EMOTIONS, SEMANTICS
 
 _HEAD: tuple[Control, ...] = (
-    _angle("pitch_deg", "Nod down", 20, limit=15, band=3.1, tip="Pitch · + moves the nose down"),
-    _angle("yaw_deg", "Turn right", 30, limit=25, band=1.2, tip="Yaw · + turns the nose to the subject's right"),
-    _angle("roll_deg", "Tilt clockwise", 20, limit=15, band=1.5, tip="Roll · + turns clockwise as the viewer sees it"),
-    _move("move_x", "Move right", "+ moves to image right · % of the crop width", band=0.01),
-    _move("move_y", "Move down", "+ moves down · % of the crop height", band=0.01),
-    _move("move_z", "Closer", "+ makes the head larger · % of its size", band=0.02),
+    angle_row("pitch_deg", "Nod down", 20, limit=15, band=3.1, tip="Pitch · + moves the nose down"),
+    angle_row("yaw_deg", "Turn right", 30, limit=25, band=1.2, tip="Yaw · + turns the nose to the subject's right"),
+    angle_row(
+        "roll_deg", "Tilt clockwise", 20, limit=15, band=1.5, tip="Roll · + turns clockwise as the viewer sees it"
+    ),
+    move_row("move_x", "Move right", "+ moves to image right · % of the crop width", band=0.01),
+    move_row("move_y", "Move down", "+ moves down · % of the crop height", band=0.01),
+    move_row("move_z", "Closer", "+ makes the head larger · % of its size", band=0.02),
 )
 
 _EYES: tuple[Control, ...] = (
-    _angle(
+    angle_row(
         "gaze_x_deg",
         "Look right",
         30,
@@ -206,7 +48,7 @@ _EYES: tuple[Control, ...] = (
         kind="gaze",
         sided=True,
     ),
-    _angle(
+    angle_row(
         "gaze_y_deg",
         "Look up",
         25,
@@ -300,27 +142,9 @@ _REGION: tuple[Control, ...] = tuple(
 )
 
 
-def _setting(
-    key: str, label: str, tip: str, *, panel: Panel, hi: float, default: float, step: float = 0.01
-) -> Control:
-    return Control(
-        key=key,
-        label=label,
-        kind="setting",
-        region="settings",
-        panel=panel,
-        unit="%" if step < 1 else "",
-        lo=0.0,
-        hi=hi,
-        step=step,
-        default=default,
-        tip=tip,
-    )
-
-
 _SETTING: tuple[Control, ...] = (
-    _setting("region_feather", "Feather", "Softens the borders between regions", panel="regions", hi=1, default=0),
-    _setting(
+    setting_row("region_feather", "Feather", "Softens the borders between regions", panel="regions", hi=1, default=0),
+    setting_row(
         "limit_strength",
         "Limit strength",
         "100 % = 1.5 times the measured extreme · higher is tighter · 0 % = off",
@@ -328,7 +152,7 @@ _SETTING: tuple[Control, ...] = (
         hi=2,
         default=1,
     ),
-    _setting(
+    setting_row(
         "gaze_compensation",
         "Keep looking at the camera",
         "The eyes turn back by as much as the head is turned",
@@ -337,10 +161,10 @@ _SETTING: tuple[Control, ...] = (
         default=1,
         step=1,
     ),
-    _setting(
+    setting_row(
         "mask_enabled", "Painted mask", "Only the painted area changes", panel="regions", hi=1, default=0, step=1
     ),
-    _setting(
+    setting_row(
         "mask_feather", "Mask feather", "Softens the edge of the painted mask", panel="regions", hi=1, default=0.1
     ),
 )
@@ -348,11 +172,11 @@ _SETTING: tuple[Control, ...] = (
 
 def _dims() -> tuple[Control, ...]:
     lows, highs = extremes()
-    return tuple(_dim(dim, lows, highs) for dim in DIMS)
+    return tuple(dim_row(dim, lows, highs) for dim in DIMS)
 
 
 CONTROLS: tuple[Control, ...] = (
-    *(_semantic(row) for row in SEMANTICS),
+    *(semantic_row(row) for row in SEMANTICS),
     *_HEAD,
     *_EYES,
     *_EMOTION,
@@ -399,8 +223,6 @@ def resolve(name: str) -> tuple[Slot, ...]:
         return (SLOT_BY_KEY[name],)
     if name in CONTROL_BY_KEY:
         return tuple(SLOT_BY_KEY[f"{name}_{side}"] for side in SIDES)
-    import difflib
-
     near = difflib.get_close_matches(name, [*CONTROL_BY_KEY, *SLOT_BY_KEY], n=3)
     remedy = f"did you mean {', '.join(near)}?" if near else "`python -m pipelines controls` lists them all."
     raise StudioError(f"`{name[:60]}` is not the name of a control; {remedy}")

@@ -16,23 +16,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipelines.errors import StudioError
-from pipelines.motion.compose import (
-    RATIO_SLOTS,
-    compose,
-    given_ratio,
-    is_default,
-    kept_expression_shares,
-    kept_rigid_shares,
-)
-from pipelines.motion.controls import (
-    AS_PHOTOGRAPHED,
-    N_SLOTS,
-    SLOT_DEFAULT,
-    SLOTS,
-    Slot,
-    clip_to_slots,
-    resolve,
-)
+from pipelines.motion.compose import RATIO_SLOTS, compose, is_default
+from pipelines.motion.control import AS_PHOTOGRAPHED, Slot
+from pipelines.motion.controls import N_SLOTS, SLOT_DEFAULT, SLOTS, clip_to_slots, resolve
+from pipelines.motion.kept import given_ratio, kept_expression_shares, kept_rigid_shares
 from pipelines.motion.mirror import mirror_mask, mirror_vector
 from pipelines.motion.space import Motion
 

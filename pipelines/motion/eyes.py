@@ -22,6 +22,8 @@ LOWER_SHARE = 0.87
 FULL_DRIVE = BLINK_UPPER - LOWER_SHARE * BLINK_LOWER
 WIDEST = 0.5
 """Closure never falls below -WIDEST: an eye opens at most to 1.5 times its rest (measured 99th percentile 1.56)."""
+MIN_REST_RATIO = 0.02
+"""A rest opening counts as at least this aspect ratio: shut eyes have no fraction."""
 
 Floats = NDArray[np.float64]
 

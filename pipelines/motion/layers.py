@@ -18,7 +18,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple, get_args
 
 from pipelines.errors import StudioError
-from pipelines.motion.controls import SLOT_BY_KEY, Slot, resolve
+from pipelines.motion.control import Slot
+from pipelines.motion.controls import SLOT_BY_KEY, resolve
 from pipelines.motion.edit import Edit
 from pipelines.motion.keyframes import (
     MAX_SECONDS,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pipelines.motion.controls import LIMIT_MARGIN
+from pipelines.motion.control import LIMIT_MARGIN
 from pipelines.motion.dims import extremes
 
 AWAY_DEG = 45.0

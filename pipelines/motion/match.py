@@ -13,7 +13,8 @@ from pipelines.errors import StudioError
 from pipelines.motion.arkit import SHAPES, shapes_to_motion
 from pipelines.motion.atlas import load_atlas
 from pipelines.motion.compose import expression_of
-from pipelines.motion.controls import N_SLOTS, SIDES, SLOT_BY_KEY, SLOT_DEFAULT, SLOT_HI, SLOT_LO, clip_to_slots
+from pipelines.motion.controls import N_SLOTS, SLOT_BY_KEY, SLOT_DEFAULT, SLOT_HI, SLOT_LO, clip_to_slots
+from pipelines.motion.dims import SIDES
 from pipelines.motion.edit import Edit
 from pipelines.motion.regions import GAZE, HEAD, dim_weights, region_weights
 from pipelines.motion.space import N_EXP, Motion

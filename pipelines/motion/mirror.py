@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-from pipelines.motion.controls import N_SLOTS, SLOT_BY_KEY, SLOTS, Slot
+from pipelines.motion.control import Slot
+from pipelines.motion.controls import N_SLOTS, SLOT_BY_KEY, SLOTS
 from pipelines.motion.dims import DIMS
 from pipelines.motion.space import Motion
 

@@ -13,15 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-from pipelines.motion.controls import (
-    AS_PHOTOGRAPHED,
-    N_SLOTS,
-    SLOT_BY_KEY,
-    SLOT_DEFAULT,
-    SLOTS,
-    Slot,
-    clip_to_slots,
-)
+from pipelines.motion.control import AS_PHOTOGRAPHED, Slot
+from pipelines.motion.controls import N_SLOTS, SLOT_BY_KEY, SLOT_DEFAULT, SLOTS, clip_to_slots
 from pipelines.motion.edit import Edit, mirror_edit
 from pipelines.motion.regions import GAZE, HEAD, MEMBERSHIP, REGIONS, region_weights
 from pipelines.motion.semantic import EMOTIONS

@@ -9,16 +9,7 @@ import pytest
 
 from pipelines.errors import StudioError
 from pipelines.motion.atlas import load_atlas
-from pipelines.motion.controls import (
-    CONTROLS,
-    N_SLOTS,
-    SLOT_DEFAULT,
-    SLOT_HI,
-    SLOT_LO,
-    SLOTS,
-    clip_to_slots,
-    resolve,
-)
+from pipelines.motion.controls import CONTROLS, N_SLOTS, SLOT_DEFAULT, SLOT_HI, SLOT_LO, SLOTS, clip_to_slots, resolve
 from pipelines.motion.dims import DIMS
 from pipelines.motion.edit import Edit, Source, apply_edit, resolve_edit
 from pipelines.motion.emotion import EMOTION_NAMES

@@ -11,7 +11,8 @@ import pytest
 
 from pipelines.assets import PORTRAITS
 from pipelines.motion.atlas import load_atlas
-from pipelines.motion.controls import CONTROLS, Control
+from pipelines.motion.control import Control
+from pipelines.motion.controls import CONTROLS
 from pipelines.portrait.crop import resample
 from pipelines.portrait.eyes import eye_ratio
 from pipelines.portrait.landmarks import face_finder

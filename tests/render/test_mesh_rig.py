@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from pipelines.evaluation.renderer_stills import Still, robustness
 from pipelines.motion.atlas import load_atlas
-from pipelines.motion.controls import CONTROL_BY_KEY, CONTROLS, SLOTS, Control
+from pipelines.motion.control import Control
+from pipelines.motion.controls import CONTROL_BY_KEY, CONTROLS, SLOTS
 from pipelines.motion.edit import Edit, apply_edit
 from pipelines.motion.eyes import lid_closure
 from pipelines.motion.space import N_EXP, Motion

@@ -200,7 +200,7 @@ def test_even_absurd_expressions_stay_finite_and_unfolded(name: str, vector: lis
 
 @pytest.mark.parametrize("dim", [7, 12, 34, 40, 43])
 def test_what_smoothing_cannot_unfold_is_scaled_back(dim: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipelines.render.mesh.rig.UNFOLD_ATTEMPTS", 1)
+    monkeypatch.setattr("pipelines.render.mesh.unfolding.UNFOLD_ATTEMPTS", 1)
     for value in (-ABSURD, ABSURD):
         assert area_ratios("mona_lisa", absurd("mona_lisa", single(dim, value))).min() > 0
 

@@ -31,7 +31,7 @@ from pipelines.render.mesh.anatomy import (
     eye_rings,
     region_landmarks,
 )
-from pipelines.render.mesh.geometry import smoothstep
+from pipelines.render.mesh.head_frame import smoothstep
 
 Doubles = NDArray[np.float64]
 

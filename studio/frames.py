@@ -126,8 +126,8 @@ class Drawing:
     ) -> tuple[dict[str, Any], bytes]:
         """(header, JPEG) of one edit.
 
-        Header: `ms` of rendering, number of `edited` slots, `limits` {slot: [asked, given]}, `size` [width, height];
-        of a face crop also the `map` of it, see `map_of_frame`.
+        Header: `ms` of rendering, number of `edited` slots, `limits` {slot: [asked, given]}, `view`,
+        `size` [width, height]; of a face crop also the `map` of it, see `map_of_frame`.
 
         Args:
             base: one frame of motion under the edit; None is the photo as it is.
@@ -153,6 +153,7 @@ class Drawing:
             "ms": round(ms, 2),
             "edited": int(np.count_nonzero(resolved.asked != SLOT_DEFAULT)),
             "limits": {key: [round(v, 5) for v in pair] for key, pair in resolved.limits().items()},
+            "view": view,
             "size": [picture.shape[1], picture.shape[0]],
             "map": map_of_face,
         }

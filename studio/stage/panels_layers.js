@@ -10,23 +10,13 @@
   const update = (index, changes) => doc.send("update_layer", { index, changes });
 
   // ---- the stack ----
-  /** The region most of a layer's values belong to. */
-  function regionOf({ channels }) {
-    const counts = new Map();
-    for (const slot of Object.keys(channels)) {
-      const region = table.controlOf(slot)?.region || "inert";
-      counts.set(region, (counts.get(region) || 0) + 1);
-    }
-    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "inert";
-  }
-
   function rowMarkup(layer, index) {
     const values = Object.keys(layer.channels).length;
     const tip = `${layer.name} · ${values} ${values === 1 ? "value" : "values"} · double click renames, drag moves`;
     return `<li class="layer ${layer.muted ? "muted" : ""}" data-index="${index}" draggable="true">
       ${studio.button(layer.muted ? "eye-off" : "eyes", layer.muted ? "Show the layer · it is muted" : "Mute the layer", { action: "mute", small: true, pressed: layer.muted })}
       <button type="button" class="pick" data-action="pick" aria-pressed="${index === state.target}" title="${escape(tip)}">
-        <b class="dot-region" style="--c:var(--rg-${regionOf(layer)})"></b><span>${escape(layer.name)}</span>
+        <b class="dot-region" style="--c:var(--rg-${table.regionOf(Object.keys(layer.channels))})"></b><span>${escape(layer.name)}</span>
         <small>${MODES[layer.mode]}</small><em>${Math.round(100 * layer.opacity)}\u202f%</em></button>
       <button type="button" class="solo" data-action="solo" aria-pressed="${layer.solo}" aria-label="Solo"
         title="Only layers with solo act">S</button></li>`;

@@ -66,6 +66,8 @@
   /** Put a picture on the canvas: the edit, or whatever is compared with it. */
   function present({ header, bitmap }, shown = bitmap) {
     studio.stage.shownFrame = header.frame ?? null;
+    // what lies over the picture belongs to the one that shows, not to the one that is on its way
+    root().dataset.view = header.view;
     draw(shown);
     studio.emit("shown", header);
   }
@@ -121,7 +123,6 @@
 
   function showView(view) {
     state.view = view;
-    root().dataset.view = view;
     for (const button of all("[data-view]", one(".tools", host))) {
       button.setAttribute("aria-checked", button.dataset.view === view);
       button.tabIndex = button.dataset.view === view ? 0 : -1;

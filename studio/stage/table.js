@@ -94,6 +94,16 @@
     return 100;
   }
 
+  /** The region most of these slots belong to: the hue of a layer. */
+  function regionOf(names) {
+    const counts = new Map();
+    for (const name of names) {
+      const region = controlOf(name)?.region || "inert";
+      counts.set(region, (counts.get(region) || 0) + 1);
+    }
+    return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0] ?? "inert";
+  }
+
   studio.table = {
     load,
     slots,
@@ -101,6 +111,7 @@
     slotsOf,
     resolve,
     controlOf,
+    regionOf,
     isSided,
     ofPanel,
     label,

@@ -21,7 +21,7 @@
   const index = () => (keying.layers()[state.target] ? state.target : keying.layers().length - 1);
   const channels = () => keying.channelsOf(index());
   const isShown = () => studio.timeline.view() === "curves";
-  const regionOf = (slot) => table.controlOf(slot).region || "inert";
+  const regionOf = (slot) => table.regionOf([slot]);
 
   function activeSlot() {
     const slots = Object.keys(channels());

@@ -27,13 +27,7 @@
     return list;
   }
 
-  /** Hue of a layer: the region of its first channel. */
-  function regionOf(index) {
-    const slot = Object.keys(keying.channelsOf(index))[0];
-    return (slot && table.controlOf(slot)?.region) || "inert";
-  }
-
-  const rowRegion = ({ index, slot }) => (slot ? table.controlOf(slot).region || "inert" : regionOf(index));
+  const rowRegion = ({ index, slot }) => table.regionOf(slot ? [slot] : Object.keys(keying.channelsOf(index)));
 
   function label(row, at) {
     const { index, slot } = row;

@@ -141,3 +141,20 @@ def test_a_dragged_opacity_is_one_step(smiling: Studio) -> None:
     smiling.settle()
     assert layers(smiling)[0]["opacity"] == pytest.approx(0.3, abs=0.04)
     assert smiling.run("() => studio.history.position()") == before + 1
+
+
+HUES = """() => [...document.querySelectorAll('.layers .layer:not(.base), .trow, .tl')]
+    .filter(row => row.textContent.includes('Layer 1'))
+    .map(row => row.querySelector('.dot-region').style.getPropertyValue('--c'))"""
+
+
+def test_a_layer_has_one_hue_in_the_stack_and_on_the_timeline(studio: Studio) -> None:
+    studio.set(pucker=0.2, brow_raise=0.8)
+    studio.run("() => studio.history.commit('Face')")
+    studio.panel("layers")
+    press(studio, "[data-action=from-edit]")
+    press(studio, "[data-action=pick] >> nth=0")
+    studio.page.keyboard.press("k")
+    studio.page.wait_for_function("() => studio.timeline.isOpen()")
+    studio.settle()
+    assert studio.run(HUES) == ["var(--rg-brows)"] * 2

@@ -281,6 +281,17 @@ def test_reset_by_key_for_control_panel_and_all(studio: Studio) -> None:
     assert studio.run("() => studio.store.edits()") == {}
 
 
+OVERLAYS_OF_A_CHANGE = """async () => {
+    const shows = (name) => getComputedStyle(document.querySelector(name)).display !== 'none';
+    const seen = () => [document.querySelector('canvas.picture').width, shows('.map .handles'), shows('.crop-frame')];
+    const change = studio.view.choose('photo');
+    const before = seen();
+    await change;
+    await studio.stage.settled();
+    return [before, seen()];
+}"""
+
+
 def test_full_photo_zoom_and_face_map_keys(studio: Studio) -> None:
     studio.set(jaw_open=0.6)
     studio.page.keyboard.press("p")
@@ -291,6 +302,10 @@ def test_full_photo_zoom_and_face_map_keys(studio: Studio) -> None:
     height, width = studio.pixels().shape[:2]
     photo = studio.run("() => studio.state.portrait.size")
     assert width / height == pytest.approx(photo[0] / photo[1], rel=0.02)
+    studio.page.keyboard.press("p")
+    studio.page.wait_for_function("() => document.querySelector('canvas.picture').width === 512")
+    # the map stays with the face until the photo is here, the outline of the crop comes with it
+    assert studio.run(OVERLAYS_OF_A_CHANGE) == [[512, True, False], [photo[0], False, True]]
     studio.page.keyboard.press("p")
     studio.page.wait_for_function("() => document.querySelector('canvas.picture').width === 512")
     studio.page.keyboard.press("+")

@@ -22,22 +22,23 @@ _TORN_PX = 4.0
 
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy", inline="always")
 def _tap(front, size, u, v):
-    """Bilinear look-up of red, green, blue and alpha in the flat foreground; edges replicated."""
+    """Bilinear look-up of red, green, blue and alpha in the (S * S, 4) foreground; edges replicated."""
     one, edge = np.float32(1.0), np.float32(size - 1)
     u, v = min(max(u, np.float32(0.0)), edge), min(max(v, np.float32(0.0)), edge)
     i, j = np.int32(u), np.int32(v)
     fx, fy = u - np.float32(i), v - np.float32(j)
-    p = (j * size + i) * 4
-    q = p + 4 if i < size - 1 else p
-    down = 4 * size if j < size - 1 else 0
+    # unsigned, so that no look-up has to ask whether its index counts from the end
+    p = np.uintp(j * size + i)
+    q = p + np.uintp(1) if i < size - 1 else p
+    down = np.uintp(size) if j < size - 1 else np.uintp(0)
     r, s = p + down, q + down
     w11 = fx * fy
     w10, w01 = fy - w11, fx - w11
     w00 = one - fx - w10
-    red = front[p] * w00 + front[q] * w01 + front[r] * w10 + front[s] * w11
-    green = front[p + 1] * w00 + front[q + 1] * w01 + front[r + 1] * w10 + front[s + 1] * w11
-    blue = front[p + 2] * w00 + front[q + 2] * w01 + front[r + 2] * w10 + front[s + 2] * w11
-    alpha = front[p + 3] * w00 + front[q + 3] * w01 + front[r + 3] * w10 + front[s + 3] * w11
+    red = front[p, 0] * w00 + front[q, 0] * w01 + front[r, 0] * w10 + front[s, 0] * w11
+    green = front[p, 1] * w00 + front[q, 1] * w01 + front[r, 1] * w10 + front[s, 1] * w11
+    blue = front[p, 2] * w00 + front[q, 2] * w01 + front[r, 2] * w10 + front[s, 2] * w11
+    alpha = front[p, 3] * w00 + front[q, 3] * w01 + front[r, 3] * w10 + front[s, 3] * w11
     return red, green, blue, alpha
 
 
@@ -47,12 +48,13 @@ def _over(red, green, blue, alpha, gain, back, k):
     one, white, zero = np.float32(1.0), np.float32(255.0), np.float32(0.0)
     # near white the photo has lost what light would change: bleached brightening, grey darkening
     more = gain - one
-    high, mid, low = red / white, green / white, blue / white
-    if more > zero:
-        high = mid = low = max(high, mid, low)
-    red += more * red * (one - high * high * high * high)
-    green += more * green * (one - mid * mid * mid * mid)
-    blue += more * blue * (one - low * low * low * low)
+    if more != zero:
+        high, mid, low = red / white, green / white, blue / white
+        if more > zero:
+            high = mid = low = max(high, mid, low)
+        red += more * red * (one - high * high * high * high)
+        green += more * green * (one - mid * mid * mid * mid)
+        blue += more * blue * (one - low * low * low * low)
     see_through = one - alpha
     return (
         min(white, max(zero, red + back[k] * see_through)),
@@ -101,7 +103,7 @@ def compose(photo, foreground, empty, background, map_x, map_y, gains, rect, out
     edge, snap = np.float32(limit), np.float32(_SNAP)
     one, half, zero = np.float32(1.0), np.float32(0.5), np.float32(0.0)
     squeezed, most = np.float32(_SQUEEZED), np.float32(_TORN_PX)
-    front, back, still, result = foreground.reshape(-1), background.reshape(-1), photo.reshape(-1), out.reshape(-1)
+    front, back, still, result = foreground.reshape(-1, 4), background.reshape(-1), photo.reshape(-1), out.reshape(-1)
     for y in range(top, bottom):
         below = min(y + 1, limit)
         for x in range(left, right):
@@ -171,7 +173,7 @@ def cover_by_share(
     top, bottom, left, right = rect
     reach, jump, near, amount = soft
     size = out.shape[0]
-    front, back, result = foreground.reshape(-1), background.reshape(-1), out.reshape(-1)
+    front, back, result = foreground.reshape(-1, 4), background.reshape(-1), out.reshape(-1)
     for e in range(len(edges)):
         a, b, c, d = edges[e, 0], edges[e, 1], edges[e, 2], edges[e, 3]
         ax, ay = float(posed[a, 0]), float(posed[a, 1])

@@ -120,12 +120,14 @@ def raster_flow(posed, uv, gain, triangles, first_hole, hole_depth, rect, map_x,
             l0, l1 = l0 + a0 * start, l1 + a1 * start
             u, v = uv[c, 0] + l0 * ua + l1 * ub, uv[c, 1] + l0 * va + l1 * vb
             z, g = cz + l0 * za + l1 * zb, gain[c] + l0 * ga + l1 * gb
+            row = np.uintp(y)  # unsigned, so that no look-up has to ask whether its index counts from the end
             for x in range(start, stop + 1):
-                if z < depth[y, x]:
-                    depth[y, x] = z
-                    map_x[y, x] = u
-                    map_y[y, x] = v
-                    gains[y, x] = g
+                column = np.uintp(x)
+                if z < depth[row, column]:
+                    depth[row, column] = z
+                    map_x[row, column] = u
+                    map_y[row, column] = v
+                    gains[row, column] = g
                 u += ux
                 v += vx
                 z += zx

@@ -17,7 +17,8 @@ from .mesh_case import handle
 def strip(picture: np.ndarray, name: str = "la_velata") -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Colours (n, 9, 3) across the strip of one portrait's mesh over `picture`, its source width and its own, px."""
     geometry = handle(name).geometry
-    uv, first = uv_turned_back(picture, geometry), geometry.n_face
+    person = np.ones(picture.shape[:2], np.float32)
+    uv, first = uv_turned_back(picture, person, geometry), geometry.n_face
     hidden = np.flatnonzero(geometry.behind > 0.99)
     oval, silhouette = uv[first + hidden], uv[first + SEGMENTS + hidden]
     at = oval[:, None] + np.linspace(0, 1, 9, dtype=np.float32)[:, None] * (silhouette - oval)[:, None]

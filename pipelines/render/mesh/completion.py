@@ -63,7 +63,7 @@ class CheekCompletion:
         vertex_normals(geometry.vertices, self._all, len(self._all), False, normals)
         self._normals = normals
         self._facing = -normals[:, 2]
-        mirror = _mirror_ids(geometry)
+        mirror = mirror_ids(geometry)
         self._rim = slice(geometry.n_face - SEGMENTS // 2, geometry.n_face)
         self._rim_carriers = geometry.carriers[self._rim]
         self._hidden = self._hidden_share(alpha, geometry)
@@ -289,7 +289,7 @@ def _harmonic(values: Doubles, known: NDArray[np.bool_], triangles: NDArray, geo
     return continued
 
 
-def _mirror_ids(geometry: MeshGeometry) -> NDArray[np.int64]:
+def mirror_ids(geometry: MeshGeometry) -> NDArray[np.int64]:
     """(V,) the vertex on the other half of the face; the rings stay."""
     ids = np.arange(len(geometry.vertices))
     ids[:N_MESH] = load_atlas().vertex_mirror[:N_MESH]

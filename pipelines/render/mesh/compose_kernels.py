@@ -239,3 +239,24 @@ def cover_by_share(
             if under > 0.0:
                 u, v = map_x[y1, x1] + du, map_y[y1, x1] + dv
                 _blend(front, back, result, size, y0, x0, u, v, gains[y1, x1], in_front * under / (2.0 * width))
+
+
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
+def lay_under(front, share, above, back, out):
+    """Lay a layer between what was drawn and the scene behind it, in place.
+
+    Args:
+        front: (h, w, 4) float32 premultiplied colour and alpha of the layer, cut from the same scene.
+        share: (h, w) float32 0..1 of it to show.
+        above: (h, w) float32 alpha of what was drawn over the scene.
+        back, out: (h, w, 3) uint8 scene and picture.
+    """
+    for y in range(out.shape[0]):
+        for x in range(out.shape[1]):
+            seen = share[y, x] * (np.float32(1.0) - above[y, x])
+            if seen <= 0.0:
+                continue
+            alpha = front[y, x, 3]
+            for c in range(3):
+                value = np.float32(out[y, x, c]) + seen * (front[y, x, c] - alpha * np.float32(back[y, x, c]))
+                out[y, x, c] = np.uint8(min(np.float32(255.0), max(np.float32(0.0), value)) + np.float32(0.5))

@@ -19,6 +19,7 @@ from pipelines.render.mesh.basis import MotionBasis
 from pipelines.render.mesh.beside import uv_turned_back
 from pipelines.render.mesh.completion import CheekCompletion
 from pipelines.render.mesh.eyes import EyeLayer
+from pipelines.render.mesh.far_side import FarSide
 from pipelines.render.mesh.folds import SkinFolds
 from pipelines.render.mesh.geometry import (
     BORDER_SHARE,
@@ -66,6 +67,7 @@ class MeshHandle:
     layers: Layers
     uv_turned_back: Floats
     """(V, 2) px where vertices take their colour once a turned face looks at the camera again."""
+    far_side: FarSide | None
     completion: CheekCompletion | None
     features: tuple[FeatureLayer, ...]
     """What is drawn over the warped skin, in order."""
@@ -117,7 +119,8 @@ class MeshRenderer:
             light=light,
             folds=SkinFolds(image, geometry, light=light.direction),
             layers=layers,
-            uv_turned_back=uv_turned_back(image, geometry),
+            uv_turned_back=uv_turned_back(image, layers.foreground[..., 3], geometry),
+            far_side=FarSide.of(layers, geometry),
             completion=CheekCompletion.of(image, layers.foreground[..., 3], geometry),
             features=(EyeLayer(image, geometry), MouthLayer(image, geometry)),
             map_x=np.ascontiguousarray(grid_x),
@@ -152,8 +155,9 @@ class MeshRenderer:
         alpha = np.ascontiguousarray(handle.layers.foreground[..., 3])
         if handle.moved:
             alpha = np.asarray(cv2.remap(alpha, handle.map_x, handle.map_y, cv2.INTER_LINEAR), np.float32)
-            if handle.completion is not None:
-                handle.completion.cover(alpha)
+            for hidden in (handle.far_side, handle.completion):
+                if hidden is not None:
+                    hidden.cover(alpha)
         return np.clip(alpha, 0.0, 1.0)
 
     def landmarks(self, handle: Any) -> Floats:
@@ -205,6 +209,8 @@ class MeshRenderer:
             self._outlines(geometry, posed),
             out,
         )
+        if handle.far_side is not None:
+            handle.far_side.draw(out, posed, (handle.map_x, handle.map_y))
         if handle.completion is not None:
             handle.completion.draw(out, posed, handle.depth)
 

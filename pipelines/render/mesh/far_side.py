@@ -1,0 +1,109 @@
+"""The far side of a head that turns past the camera: ear and hair that the photo hides, mirrored from the near side.
+
+It lies under everything else, so that it is seen only where the scene would begin right at the cheek.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.portrait.topology import N_MESH
+from pipelines.render.mesh.completion import mirror_ids
+from pipelines.render.mesh.compose_kernels import lay_under
+from pipelines.render.mesh.geometry import SEGMENTS, MeshGeometry, face_centre, smoothstep
+from pipelines.render.mesh.kernels import raster_flow
+from pipelines.render.mesh.layers import Layers
+from pipelines.render.mesh.posed import PosedMesh
+
+Floats = NDArray[np.float32]
+RINGS = 7
+"""Rings of the near side from the oval outwards that are mirrored: about as far as an ear reaches."""
+BROW_FADE, JAW_FADE = (-0.55, 0.3), (0.8, 0.2)
+"""Head units down from the middle of the eyes at which the mirrored side begins and ends, and over which: above it
+would lie beside hair that stays where it is, below beside the neck."""
+NARROWER = 0.85
+"""Width of the mirrored side over that of the near one: ears and hair lie less far back than the mesh thinks."""
+OUTER_FADE = 2
+"""Rings over which it fades outwards."""
+FAR = 1e8
+"""Depths beyond this are where nothing was drawn."""
+
+
+class FarSide:
+    """The near side's surroundings of the face, mirrored in the head and drawn behind it."""
+
+    def __init__(self, layers: Layers, geometry: MeshGeometry) -> None:
+        self._layers = layers
+        direction = geometry.vertices[geometry.oval_ids, 0] - face_centre(geometry.landmarks)[0]
+        towards = np.sign(geometry.frame.yaw_deg) * direction > 0.0
+        grid = geometry.n_face + SEGMENTS * np.arange(RINGS)[:, None] + np.arange(SEGMENTS)
+        ids = grid.ravel()
+        head = geometry.vertices_in_head[ids] * [-1.0, 1.0, 1.0]
+        self._beside = head - np.tile(head[:SEGMENTS], (RINGS, 1))
+        self._head = head
+        self._oval = mirror_ids(geometry)[geometry.oval_ids]
+        self._uv = np.ascontiguousarray(geometry.uv[ids])
+        eyes = geometry.vertices_in_head[np.concatenate(geometry.eye_rings), 1].mean()
+        down = head[:, 1] - eyes
+        share = smoothstep((down - BROW_FADE[0]) / BROW_FADE[1]) * smoothstep((JAW_FADE[0] - down) / JAW_FADE[1])
+        outer = np.repeat(np.minimum((RINGS - 1 - np.arange(RINGS)) / OUTER_FADE, 1.0), SEGMENTS)
+        self._share = (share * outer * np.tile(towards, RINGS)).astype(np.float32)
+        rows = np.arange(RINGS * SEGMENTS).reshape(RINGS, SEGMENTS)
+        a, b = rows[:-1].ravel(), np.roll(rows, -1, axis=1)[:-1].ravel()
+        c, d = rows[1:].ravel(), np.roll(rows, -1, axis=1)[1:].ravel()
+        triangles = np.concatenate([np.stack([a, b, d], 1), np.stack([a, d, c], 1)]).astype(np.int32)
+        self._triangles = np.ascontiguousarray(triangles[(self._share[triangles] > 0.0).any(1)])
+        self._from_head = np.linalg.pinv(np.column_stack([geometry.vertices_in_head[:N_MESH], np.ones(N_MESH)]))
+        self._rest = geometry.frame
+        self._shown: tuple[tuple[slice, slice], Floats] | None = None
+        self._maps = [np.zeros((geometry.size, geometry.size), np.float32) for _ in range(4)]
+
+    @classmethod
+    def of(cls, layers: Layers, geometry: MeshGeometry) -> FarSide | None:
+        """The far side if the face is turned so far that one cheek hides it."""
+        return cls(layers, geometry) if geometry.behind.any() else None
+
+    def draw(self, out: NDArray[np.uint8], posed: PosedMesh, flow: tuple[Floats, Floats]) -> None:
+        """Lay the mirrored side under what `out` shows of the person; `flow` are the maps it was drawn by."""
+        self._shown = None
+        if posed.turned_back <= 0.0:
+            return
+        window = self._raster(posed)
+        if window is None:
+            return
+        map_x, map_y, share, _ = (each[window] for each in self._maps)
+        front = cv2.remap(self._layers.foreground, map_x, map_y, cv2.INTER_LINEAR)
+        over_x, over_y = (np.ascontiguousarray(each[window]) for each in flow)
+        alpha = cv2.remap(self._layers.foreground, over_x, over_y, cv2.INTER_LINEAR)[..., 3]
+        lay_under(front, share, np.ascontiguousarray(alpha), self._layers.background[window], out[window])
+        self._shown = (window, share * front[..., 3])
+
+    def cover(self, alpha: Floats) -> None:
+        """Add to (S, S) `alpha` in place what the newest frame shows of the far side."""
+        if self._shown is not None:
+            window, opaque = self._shown
+            alpha[window] += (1.0 - alpha[window]) * opaque
+
+    def _raster(self, posed: PosedMesh) -> tuple[slice, slice] | None:
+        rotation = posed.rotation @ self._rest.rotation
+        now_deg = np.degrees(np.arcsin(-np.clip(rotation[2, 0], -1.0, 1.0)))
+        out = float(smoothstep((1.0 - now_deg / self._rest.yaw_deg) / 2.0))
+        to_px = self._from_head @ posed.rigid[:N_MESH]
+        place = np.empty((len(self._beside), 3), np.float32)
+        # it comes out from behind the cheek as the head turns
+        place[:, :2] = NARROWER * out * (self._beside @ to_px[:3])
+        place[:, :2] += np.tile(posed.vertices[self._oval, :2], (RINGS, 1))
+        place[:, 2] = self._head @ rotation[2] * self._rest.scale_px
+        size = len(self._maps[0])
+        seen = place[self._triangles.ravel(), :2]
+        left, top = np.clip(np.floor(seen.min(0)).astype(int), 0, size)
+        right, bottom = np.clip(np.ceil(seen.max(0)).astype(int) + 1, 0, size)
+        if right <= left or bottom <= top:
+            return None
+        rect = (int(top), int(bottom), int(left), int(right))
+        raster_flow(place, self._uv, self._share, self._triangles, len(self._triangles), 0.0, rect, *self._maps)
+        window = (slice(rect[0], rect[1]), slice(rect[2], rect[3]))
+        self._maps[2][window][self._maps[3][window] > FAR] = 0.0
+        return window

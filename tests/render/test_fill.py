@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.portrait.matte import person_segmenter
-from pipelines.render.mesh.fill import mirrored_edge
+from pipelines.render.mesh.fill import commonness, mirrored_edge, push_pull
 
 from .mesh_case import RENDERER, edited, handle, portrait, render
 
@@ -77,3 +77,13 @@ def test_a_cheek_completed_from_one_in_shadow_has_grain() -> None:
     at = RENDERER.landmarks(shaded)[[116, 123, 147, 187]].astype(int)
     patches = [float(np.median(fine[y - 6 : y + 7, x - 6 : x + 7])) for x, y in at]
     assert np.mean(patches) > 4.0
+
+
+def test_a_flag_with_stars_is_filled_with_its_cloth() -> None:
+    """A fifth of the cloth is white stars; the mean of both would be a pale veil."""
+    picture = np.full((128, 128, 3), (20, 25, 80), np.float32)
+    y, x = np.mgrid[0:128, 0:128]
+    picture[(y % 20 < 9) & (x % 20 < 9)] = 230
+    known = np.abs(x - 64) > 24
+    filled = push_pull(picture, commonness(picture, known))
+    assert np.abs(filled[16:-16, 48:80] - (20, 25, 80)).mean() < 15

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 EDGE_REACH = 0.11
 """Distance into a hole up to which its surroundings are mirrored, as a share of the side; the outer half fades."""
+COMMON_AROUND, COMMON_LEVELS = 0.025, 25.0
+"""Standard deviation of what counts as around a pixel, as a share of the side, and grey levels off its colour at which
+a pixel counts by half."""
 EDGE_SMOOTH = 0.012
 """Standard deviation that smooths the way to the edge: a ragged one would tear the mirrored texture."""
 
@@ -36,6 +39,27 @@ def push_pull(image: Floats, weight: Floats) -> Floats:
         share = np.minimum(known, 1.0)[..., None]
         filled = np.asarray(_normalised(colour, known) * share + coarse * (1.0 - share), np.float32)
     return filled
+
+
+def commonness(image: Floats, known: NDArray[np.bool_]) -> Floats:
+    """(H, W) 0..1 how much a pixel of (H, W, C) `image` looks like most of what is `known` around it; 0 elsewhere.
+
+    A filling is the mean of its surroundings: beside a flag with stars it would be neither the cloth nor a star.
+    """
+    height, width = known.shape
+    small = max(width // 4, 1), max(height // 4, 1)
+    colour, seen = _halved(image, small), _halved(known.astype(np.float32), small)
+    sigma = COMMON_AROUND * height / 4
+    weight = seen
+    for _ in range(3):
+        around = np.asarray(
+            cv2.GaussianBlur(np.dstack([colour * weight[..., None], weight]), (0, 0), sigma), np.float32
+        )
+        usual = _normalised(around[..., :-1], around[..., -1])
+        off = np.abs(colour - usual).max(2) / COMMON_LEVELS
+        weight = np.asarray(seen / (1.0 + off * off), np.float32)
+    share = cv2.resize(weight / np.maximum(seen, 1e-6), (width, height), interpolation=cv2.INTER_LINEAR)
+    return np.asarray(share * known, np.float32)
 
 
 def _normalised(colour: Floats, known: Floats) -> Floats:

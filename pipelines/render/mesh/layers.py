@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.portrait.topology import OVAL
-from pipelines.render.mesh.fill import matched_grain, mirrored_edge, push_pull
+from pipelines.render.mesh.fill import commonness, matched_grain, mirrored_edge, push_pull
 from pipelines.render.mesh.geometry import MeshGeometry, smoothstep
 
 STRANGE = (20.0, 40.0)
@@ -76,7 +76,7 @@ def _background(image: NDArray[np.uint8], alpha: NDArray[np.float32]) -> NDArray
     kernel = max(3, round(19 * image.shape[0] / 512) | 1)
     hole = cv2.dilate((alpha > 0.03).astype(np.uint8), np.ones((kernel, kernel), np.uint8)) > 0
     photo = image.astype(np.float32)
-    plain = push_pull(photo, (~hole).astype(np.float32))
+    plain = push_pull(photo, commonness(photo, ~hole))
     mirrored, trust = mirrored_edge(photo, ~hole)
     filled = plain + matched_grain(photo, ~hole)
     filled += (trust * _unlike_objects(mirrored, plain))[..., None] * (mirrored - filled)

@@ -241,6 +241,29 @@ def test_what_the_iris_leaves_behind_is_as_white_as_the_eye(name: str, gaze: dic
         assert picture[left].mean(1).std() < 22
 
 
+def test_a_gaze_leaves_no_arc_where_the_landmarks_of_the_lower_lid_lie_too_high() -> None:
+    case = handle("astronaut")
+    landmarks = case.geometry.landmarks.copy()
+    for eye in eyes_of("astronaut"):
+        landmarks[eye.opening.ring[9:], :2] -= 0.14 * eye.opening.width * eye.opening.axes[1]
+    geometry = build_geometry(landmarks, size=512)
+    layer = EyeLayer(case.image, geometry)
+    posed = replace(
+        case.rig.pose(edited("astronaut")),
+        vertices=geometry.vertices.astype(np.float32),
+        rigid=geometry.landmarks[:, :2].astype(np.float32),
+        gaze_deg=np.tile(np.float32([0.0, 20.0]), (2, 1)),
+    )
+    picture = drawn(layer, case.image, posed)
+    y, x = np.mgrid[0:512, 0:512]
+    for eye, true in zip(layer.eyes, eyes_of("astronaut"), strict=True):
+        iris = np.hypot(x - true.iris_centre_px[0], y - true.iris_centre_px[1]) < 0.8 * true.iris_radius_px
+        near = cv2.dilate(opening_mask(eye, picture.shape).astype(np.uint8), np.ones((3, 3)), iterations=3) > 0
+        arc = iris & opening_mask(true, picture.shape, 1) & ~near & (y > true.iris_centre_px[1])
+        assert arc.sum() >= 8 and eye.below_lid_px > 0.05 * eye.opening.width
+        assert picture[arc].mean() > case.image[arc].mean() + 25
+
+
 def test_the_frame_of_glasses_stays_while_the_lid_closes_behind_it() -> None:
     case, closed = handle("admiral"), render("admiral", blink=1.0)
     layer = case.features[0]

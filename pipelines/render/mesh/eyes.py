@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pipelines.render.mesh.anatomy import IRIS_CENTRE, LID_ROWS_ABOVE_RIGHT, LID_ROWS_BELOW_RIGHT, both_sides
 from pipelines.render.mesh.geometry import MeshGeometry
-from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, split_eye
+from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, iris_below_lid, split_eye
 from pipelines.render.mesh.layer_kernels import draw_eye
 from pipelines.render.mesh.lid_skin import Lid, build_lid
 from pipelines.render.mesh.lids import draw_lid_front, draw_lid_skin
@@ -32,6 +32,8 @@ DIMMED = 0.4
 """Share of its light that a ball loses behind lids that nearly meet: lashes shade what is left of the white."""
 OVERLAP = 0.07
 """Eye widths by which a rim without iris reaches over the skin: landmarks may sit inside the true lid margin."""
+MOST_BELOW = 0.16
+"""Eye widths that a lower lid's landmarks may lie above its true margin."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class Eye:
     """(2, 3) from the eye frame to pixels of `parts`."""
     parts: Floats
     """(h, w, EYE_CHANNELS), see `iris.split_eye`."""
+    below_lid_px: float
+    """How far the iris reaches below the landmarks of the lower lid."""
     lid: Lid
 
 
@@ -129,6 +133,7 @@ def _build_eye(
     iris_uv = opening.axes @ (centre - opening.origin)
     rest = 0.6 * iris_uv
     rest *= min(1.0, 0.25 * ball_radius / max(float(np.hypot(*rest)), 1e-6))
+    skin = _skin_around(image, landmarks, side)
     corner = np.array([region.x[0, 0], region.y[0, 0]], np.float64)
     return Eye(
         opening=opening,
@@ -137,14 +142,15 @@ def _build_eye(
         iris_radius_px=radius,
         ball=np.array([*(iris_uv - rest), ball_radius, *rest]),
         roi_from_uv=np.concatenate([opening.axes.T, (opening.origin - corner)[:, None]], 1),
-        parts=split_eye(region, centre, radius, eye_width=opening.width, skin=_skin_around(image, landmarks, side)),
+        parts=split_eye(region, centre, radius, eye_width=opening.width, skin=skin),
+        below_lid_px=min(iris_below_lid(region, centre, radius, skin=skin), MOST_BELOW * opening.width),
         lid=build_lid(image, landmarks, opening, side=side),
     )
 
 
 def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_deg: Floats) -> None:
     opening = eye.opening
-    box = box_around(ring, 2.0 + OVERLAP * opening.width * view.scale, out.shape[:2])
+    box = box_around(ring, 2.0 + (OVERLAP * opening.width + eye.below_lid_px) * view.scale, out.shape[:2])
     open_share = view.mean_gap / max(opening.mean_gap, 0.03 * opening.width)
     lowered = min(max(1.0 - open_share, 0.0), 1.0)
     widened = min(max(open_share - 1.0, 0.0), 0.6)
@@ -171,5 +177,6 @@ def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_
             OVERLAP * opening.width,
             1.0 - DIMMED * lowered * lowered,
             SHADOW_FROM * opening.width,
+            eye.below_lid_px,
         ),
     )

@@ -47,6 +47,8 @@ SHIFTS = np.array([(i, j) for i in np.linspace(-0.45, 0.45, 13) for j in np.lins
 ARCS = (slice(0, 11), slice(11, 22), slice(22, None))
 EDGE_STEP = 3
 """An edge is measured over twice this many steps of `RADII`."""
+LEAST_CONTRAST = 40.0
+"""Distance in RGB from which iris and skin are told apart."""
 MIN_STEP = 6.0
 """Score (0..100) below which an eye is taken to have no visible iris edge."""
 
@@ -209,6 +211,27 @@ def _lid_over_iris(region: EyeRegion, trust: Floats, distance: Floats, radius: f
     low = smoothstep((0.45 - region.above_lower / radius) / 0.1) * (distance < RIM_IN)
     lid = smoothstep((red - np.median(red[free]) - 14.0) / 16.0) * low
     return cv2.GaussianBlur(lid.astype(np.float32), (0, 0), 0.7).astype(np.float32)
+
+
+def iris_below_lid(region: EyeRegion, centre: NDArray[np.float64], radius: float, *, skin: Floats) -> float:
+    """How far the iris reaches below the landmarks of the lower lid, px: those of large drawn eyes lie too high.
+
+    `skin` is the (3,) RGB around the eye.
+    """
+    distance = np.hypot(region.x - centre[0], region.y - centre[1]) / radius
+    known = (distance > 0.5) & (distance < 0.9) & (region.above_lower > 1.0) & (region.below_upper > 0.5 * radius)
+    below = (distance < 1.0) & (region.above_lower < 0.0) & (np.abs(region.x - centre[0]) < 0.5 * radius)
+    if known.sum() < 8 or below.sum() < 8:
+        return 0.0
+    iris = np.median(region.photo[known], axis=0)
+    contrast = skin - iris
+    if float(np.linalg.norm(contrast)) < LEAST_CONTRAST:
+        return 0.0
+    skin_share = (region.photo[below] - iris) @ contrast / float(contrast @ contrast)
+    depth = np.floor(-region.above_lower[below]).astype(np.intp)
+    count = np.maximum(np.bincount(depth), 1)
+    is_iris = np.bincount(depth, skin_share < 0.5) / count > 0.5
+    return float(len(is_iris) if is_iris.all() else is_iris.argmin())
 
 
 def _without_iris(region: EyeRegion, across: Floats, u_iris: float, *, reach: float) -> Floats:

@@ -26,8 +26,8 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
         turn: (3, 3) rotation of the eyeball.
         shade: (depth, reach px, reveal, looked_away, overlap px, light, gap px): shadow under the upper lid, share of
             cover, how far white and rims are replaced by ones without traces of the iris, how far the rims reach over
-            the skin where the lids stand further apart than that, light on the whole ball, and rest gap of the lids
-            from which the shadow is whole.
+            the skin where the lids stand further apart than that, light on the whole ball, rest gap of the lids from
+            which the shadow is whole, and how much further the rims reach over the lower lid.
     """
     x0, y0, x1, y1 = box
     sclera, iris, glint = np.empty(3, np.float32), np.empty(4, np.float32), np.empty(3, np.float32)
@@ -43,11 +43,13 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
             v = uv_from_out[1, 0] * x + uv_from_out[1, 1] * y + uv_from_out[1, 2]
             place = (u - u_first) / u_step
             upper, lower = value_at(curves[0], place), value_at(curves[1], place)
-            inside = min((v - upper) * lean(curves[0], place, u_step), (lower - v) * lean(curves[1], place, u_step))
-            cover = smooth(0.6 * inside * scale + 0.35)
+            below_upper = (v - upper) * lean(curves[0], place, u_step)
+            above_lower = (lower - v) * lean(curves[1], place, u_step)
+            cover = smooth(0.6 * min(below_upper, above_lower) * scale + 0.35)
             if shade[3] > 0.0:
                 between = min(max((lower - upper) / shade[4], 0.0), 1.0)
-                cover = max(cover, shade[3] * between * smooth(1.5 + 1.5 * inside / shade[4]))
+                reach = min(below_upper, above_lower + shade[7])
+                cover = max(cover, shade[3] * between * smooth(1.5 + 1.5 * reach / shade[4]))
             cover *= shade[2]
             if cover <= 0.0:
                 continue

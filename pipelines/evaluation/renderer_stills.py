@@ -156,8 +156,11 @@ def blink_remains_pct(still: Still) -> tuple[float, float]:
 
     Returns:
         in_picture: lid distance across the corner axis; lids found beyond each other are shut.
-        with_depth: the 3-D distance of `eye_ratio`. The landmarker guesses some depth between lids that touch: shut
-            eyes filmed in the clips d0, d3, d6 and d7 keep 9 to 27 % of it, and 1 to 7 % in the picture.
+        with_depth: the 3-D distance of `eye_ratio`. It hardly tells shut from open lids: the depth that the landmarker
+            gives lids grows with the pitch of the head and not with the opening. Per eye width it is .030 + .0052 a
+            degree for open eyes filmed in the nine clips (498 frames), .042 + .0038 a degree for shut ones (36 frames,
+            deviation .004): of an opening of .31 at rest, a filmed shut eye keeps 15 % at 1 degree, 23 % at 8 and 28 %
+            at 12.
     """
     shut, rest = (find_landmarks(still.draw(values)) for values in ({"blink": 1.0}, {}))
     if shut is None or rest is None:

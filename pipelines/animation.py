@@ -16,7 +16,7 @@ from PIL import Image
 
 from pipelines.errors import StudioError
 from pipelines.picture_pipe import Frame, PicturePipe, Progress, Sink, write_whole
-from pipelines.video import AUDIO_BIT_RATE, VIDEO_FORMATS, check_video_path, sound_input, write_video
+from pipelines.video import AUDIO_BIT_RATE, VIDEO_FORMATS, check_output, sound_input, write_video
 
 _PALETTES = "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1:dither=bayer:bayer_scale=4"
 _CODING: dict[str, tuple[str, ...]] = {
@@ -48,14 +48,7 @@ def check_moving_path(path: Path) -> None:
     Raises:
         StudioError: not a format we write, or the folder does not exist.
     """
-    if path.suffix.lower() in VIDEO_FORMATS:
-        check_video_path(path)
-        return
-    if path.suffix.lower() not in ANIMATION_FORMATS:
-        known = ", ".join((*VIDEO_FORMATS, *ANIMATION_FORMATS))
-        raise StudioError(f"`output` should end in {known} but is '{path.name}'.")
-    if not path.resolve().parent.is_dir():
-        raise StudioError(f"`output` should lie in a folder that exists: {path}")
+    check_output(path, (*VIDEO_FORMATS, *ANIMATION_FORMATS))
 
 
 def write_moving(

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one."""
+"""Reading files that are not too large, and writing them so that a reader never sees half of one."""
 
 from __future__ import annotations
 
@@ -14,6 +14,21 @@ from PIL import Image
 from pipelines.errors import StudioError
 
 PICTURE_FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+
+def read_file(path: Path, *, what: str, max_bytes: int) -> bytes:
+    """Bytes of a file, judged by its size first.
+
+    Raises:
+        StudioError: it cannot be read or is too large.
+    """
+    try:
+        size = path.stat().st_size
+        if size > max_bytes:
+            raise StudioError(f"{what} should have at most {max_bytes >> 20} MB but has {size >> 20} MB: {path}")
+        return path.read_bytes()
+    except OSError as error:
+        raise StudioError(f"{what} should be a file that can be read: {error.strerror}: {path}") from error
 
 
 def write_atomic(path: Path, data: bytes) -> Path:

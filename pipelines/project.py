@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import math
-import re
-import zipfile
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -14,66 +10,33 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import StudioError
-from pipelines.files import write_atomic
+from pipelines.files import read_file, write_atomic
 from pipelines.motion.controls import SLOTS
 from pipelines.motion.edit import FORMAT as EDIT_FORMAT
 from pipelines.motion.edit import Edit, HasSource
-from pipelines.motion.keyframes import MAX_SECONDS
 from pipelines.motion.layers import MAX_LAYERS, Layer
 from pipelines.motion.space import Motion
 from pipelines.motion.stack import Stack
-from pipelines.motion.track import Track, read_file
-from pipelines.npz import check_members
+from pipelines.motion.track import Track
+from pipelines.project_archive import JSON, MAX_BYTES, TRACK, WHAT, unzip, zipped
+from pipelines.project_parts import (
+    SOUND_SUFFIXES,
+    Media,
+    Playhead,
+    PortraitRef,
+    read_media,
+    read_playhead,
+    read_portrait,
+)
 
 FORMAT = "ditto-project"
 VERSION = 1
 SUFFIX = ".ditto"
-PHOTO_SUFFIXES = (".jpg", ".png", ".webp", ".bmp", ".tif", ".gif")
-SOUND_SUFFIXES = (".wav", ".mp3", ".flac", ".ogg", ".m4a", ".aac")
-MAX_BYTES = 512 << 20
 MAX_KEYS = 200_000
 """Most keys of all layers together."""
-MAX_NAME = 200
 _MAX_JSON = 16 << 20
-_JSON, _TRACK = "document.json", "track.npz"
-_PARTS = frozenset({_JSON, _TRACK, *("photo" + s for s in PHOTO_SUFFIXES), *("sound" + s for s in SOUND_SUFFIXES)})
 SIDED = frozenset(slot.control.key for slot in SLOTS if slot.side)
 """Controls with a right and a left side."""
-_EXAMPLE = re.compile(r"[a-z0-9_-]{1,60}")
-_WHAT = "The project file"
-
-
-@dataclass(frozen=True)
-class Media:
-    """A photo or a sound as it was given, still encoded."""
-
-    suffix: str
-    """Ending such as ".jpg", one of those above."""
-    data: bytes = field(repr=False)
-
-
-@dataclass(frozen=True)
-class PortraitRef:
-    """Which face the work is about."""
-
-    name: str = ""
-    """Shown to the visitor; never a file name."""
-    example: str | None = None
-    """Key of an example portrait that ships with the studio."""
-    photo: Media | None = None
-    """An own photo."""
-    face_index: int = 0
-
-
-@dataclass(frozen=True)
-class Playhead:
-    """Where playing is and what it repeats."""
-
-    seconds: float = 0.0
-    loop: bool = True
-    start_s: float = 0.0
-    stop_s: float | None = None
-    """None plays to the end of the track."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +145,7 @@ class Document:
     @classmethod
     def load(cls, path: Path) -> Document:
         """The document of a file; errors as `from_bytes`."""
-        return cls.from_bytes(read_file(path, what=_WHAT, max_bytes=MAX_BYTES))
+        return cls.from_bytes(read_file(path, what=WHAT, max_bytes=MAX_BYTES))
 
 
 def _pack(document: Document) -> bytes:
@@ -203,68 +166,37 @@ def _pack(document: Document) -> bytes:
         "apart": list(document.apart),
     }
     parts = {
-        _JSON: json.dumps(record, allow_nan=False, ensure_ascii=False).encode(),
-        _TRACK: document.track.to_bytes(),
+        JSON: json.dumps(record, allow_nan=False, ensure_ascii=False).encode(),
+        TRACK: document.track.to_bytes(),
     }
     for stem, media in (("photo", portrait.photo), ("sound", sound)):
         if media is not None:
             parts[stem + media.suffix] = media.data
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in parts.items():
-            # only the JSON gets smaller: the track and the media are packed already
-            member = zipfile.ZipInfo(name)
-            member.compress_type = zipfile.ZIP_DEFLATED if name == _JSON else zipfile.ZIP_STORED
-            archive.writestr(member, data)
-    return buffer.getvalue()
+    return zipped(parts)
 
 
 def _unpack(data: bytes) -> Document:
-    parts = _parts_of(data) if data.startswith(b"PK") else {_JSON: data}
-    if len(parts[_JSON]) > _MAX_JSON:
-        raise StudioError(f"`{_JSON}` of the project file should be under {_MAX_JSON >> 20} MB but is not.")
+    parts = unzip(data) if data.startswith(b"PK") else {JSON: data}
+    if len(parts[JSON]) > _MAX_JSON:
+        raise StudioError(f"`{JSON}` of the project file should be under {_MAX_JSON >> 20} MB but is not.")
     try:
-        record: Any = json.loads(parts[_JSON])
+        record: Any = json.loads(parts[JSON])
     except (ValueError, RecursionError) as error:
-        raise StudioError(f"{_WHAT} should be one that this studio saved but is not; choose another one.") from error
+        raise StudioError(f"{WHAT} should be one that this studio saved but is not; choose another one.") from error
     record = _upgraded(record)
-    portrait = _read_portrait(record.get("portrait", {}), parts)
+    portrait = read_portrait(record.get("portrait", {}), parts)
     layers = record.get("layers", [])
     if not isinstance(layers, list) or len(layers) > MAX_LAYERS:
         raise StudioError(f"`layers` of the project file should be a list of at most {MAX_LAYERS} layers.")
     return Document(
         portrait=portrait,
         edit=Edit.from_json(json.dumps(record.get("edit", json.loads(Edit().to_json())))),
-        track=Track.from_bytes(parts[_TRACK]) if _TRACK in parts else Track.still(),
-        sound=_read_media(record.get("sound"), "sound", SOUND_SUFFIXES, parts),
+        track=Track.from_bytes(parts[TRACK]) if TRACK in parts else Track.still(),
+        sound=read_media(record.get("sound"), "sound", SOUND_SUFFIXES, parts),
         layers=tuple(Layer.from_dict(layer) for layer in layers),
-        playhead=_read_playhead(record.get("playhead", {})),
+        playhead=read_playhead(record.get("playhead", {})),
         apart=_read_apart(record.get("apart", [])),
     )
-
-
-def _parts_of(data: bytes) -> dict[str, bytes]:
-    """Parts of the archive by name; only names we choose are read, and none is ever a path."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = archive.infolist()
-            check_members(members, what=_WHAT, max_bytes=MAX_BYTES, max_members=len(_PARTS))
-            for member in members:
-                if member.filename not in _PARTS:
-                    raise StudioError(f"{_WHAT} should hold only our own parts but holds '{member.filename[:60]}'.")
-            parts = {}
-            for member in members:
-                with archive.open(member) as file:
-                    # a size asked for bounds what is inflated, whatever the packed data would give
-                    parts[member.filename] = file.read(member.file_size)
-    except StudioError:
-        raise
-    except Exception as error:
-        # damaged data may raise anything from inside the zip reader and the inflater
-        raise StudioError(f"{_WHAT} should be complete but is damaged ({type(error).__name__}).") from error
-    if _JSON not in parts:
-        raise StudioError(f"{_WHAT} should hold `{_JSON}` but does not; choose a file this studio saved.")
-    return parts
 
 
 def _from_edit(record: dict[str, Any]) -> dict[str, Any]:
@@ -279,7 +211,7 @@ _UPGRADES: dict[tuple[str, int], Callable[[dict[str, Any]], dict[str, Any]]] = {
 def _upgraded(record: Any) -> dict[str, Any]:
     while True:
         if not isinstance(record, dict):
-            raise StudioError(f"{_WHAT} should hold one object but holds {type(record).__name__}.")
+            raise StudioError(f"{WHAT} should hold one object but holds {type(record).__name__}.")
         kind, version = record.get("format"), record.get("version")
         if (kind, version) == (FORMAT, VERSION) and type(version) is int:
             return record
@@ -290,51 +222,11 @@ def _upgraded(record: Any) -> dict[str, Any]:
                 "update the studio."
             )
         if upgrade is None:
-            raise StudioError(f'{_WHAT} should have "format": "{FORMAT}" but has not; choose a project file.')
+            raise StudioError(f'{WHAT} should have "format": "{FORMAT}" but has not; choose a project file.')
         record = upgrade(record)
-
-
-def _read_portrait(record: Any, parts: dict[str, bytes]) -> PortraitRef:
-    if not isinstance(record, dict):
-        raise StudioError("`portrait` of the project file should be an object but is not.")
-    name, example, face_index = record.get("name", ""), record.get("example"), record.get("face_index", 0)
-    if not isinstance(name, str) or len(name) > MAX_NAME:
-        raise StudioError(f"`name` of the portrait should be text of at most {MAX_NAME} letters.")
-    if example is not None and not (isinstance(example, str) and _EXAMPLE.fullmatch(example)):
-        raise StudioError(
-            f"`example` of the project file should be the key of an example but is {str(example)[:40]!r}."
-        )
-    if type(face_index) is not int or not 0 <= face_index < 1000:
-        raise StudioError(f"`face_index` of the project file should be from 0 to 999 but is {str(face_index)[:20]}.")
-    return PortraitRef(name, example, _read_media(record.get("photo"), "photo", PHOTO_SUFFIXES, parts), face_index)
-
-
-def _read_media(name: Any, stem: str, suffixes: tuple[str, ...], parts: dict[str, bytes]) -> Media | None:
-    if name is None:
-        return None
-    suffix = name.removeprefix(stem) if isinstance(name, str) and name.startswith(stem) else None
-    if suffix not in suffixes or name not in parts:
-        raise StudioError(f"`{stem}` of the project file should name a part it holds but is {str(name)[:40]!r}.")
-    return Media(suffix, parts[name])
 
 
 def _read_apart(record: Any) -> tuple[str, ...]:
     if not isinstance(record, list) or not all(isinstance(key, str) for key in record):
         raise StudioError("`apart` of the project file should be a list of controls; save it again.")
     return Document().with_apart(record, is_apart=True).apart
-
-
-def _read_playhead(record: Any) -> Playhead:
-    if not isinstance(record, dict) or record.keys() - Playhead.__dataclass_fields__.keys():
-        raise StudioError("`playhead` of the project file should be an object of times; save it again.")
-    playhead = Playhead(**record)
-    stop_s = MAX_SECONDS if playhead.stop_s is None else playhead.stop_s
-    for name, value in (("seconds", playhead.seconds), ("start_s", playhead.start_s), ("stop_s", stop_s)):
-        real = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-        if not real or not 0 <= value <= MAX_SECONDS:
-            raise StudioError(
-                f"`{name}` of the playhead should be from 0 to {MAX_SECONDS:g} but is {str(value)[:20]}."
-            )
-    if not isinstance(playhead.loop, bool):
-        raise StudioError("`loop` of the playhead should be true or false.")
-    return playhead

@@ -85,7 +85,8 @@ def _run_new(options: argparse.Namespace) -> None:
     from pipelines.motion.track import Track
     from pipelines.portrait.load import MAX_BYTES as MAX_PHOTO_BYTES
     from pipelines.portrait.load import load_photo
-    from pipelines.project import PHOTO_SUFFIXES, SOUND_SUFFIXES, Document, PortraitRef
+    from pipelines.project import Document, PortraitRef
+    from pipelines.project_parts import PHOTO_SUFFIXES, SOUND_SUFFIXES
     from pipelines.retarget import read_driver
 
     edit = read_edit(options)
@@ -98,7 +99,7 @@ def _run_new(options: argparse.Namespace) -> None:
 
 
 def _media(path: Path, name: str, suffixes: tuple[str, ...], max_bytes: int) -> Any:
-    from pipelines.motion.track import read_file
+    from pipelines.files import read_file
     from pipelines.project import Media
 
     suffix = {".jpeg": ".jpg", ".tiff": ".tif"}.get(path.suffix.lower(), path.suffix.lower())

@@ -31,8 +31,13 @@ def check_video_path(path: Path) -> None:
     Raises:
         StudioError: not a format we write, or the folder does not exist.
     """
-    if path.suffix.lower() not in VIDEO_FORMATS:
-        raise StudioError(f"`output` should end in {', '.join(VIDEO_FORMATS)} but is '{path.name}'.")
+    check_output(path, VIDEO_FORMATS)
+
+
+def check_output(path: Path, formats: tuple[str, ...]) -> None:
+    """`check_video_path` for other formats, given by their endings such as ".gif"."""
+    if path.suffix.lower() not in formats:
+        raise StudioError(f"`output` should end in {', '.join(formats)} but is '{path.name}'.")
     if not path.resolve().parent.is_dir():
         raise StudioError(f"`output` should lie in a folder that exists: {path}")
 

@@ -21,8 +21,10 @@ from studio.examples import FIRST, ExampleShelf
 from studio.frames import Drawing
 from studio.jobs import JobDesk
 from studio.neural import NeuralDesk
+from studio.outbox import Outbox
 from studio.recovery import RecoveryShelf
-from studio.session import Outbox, Session, SessionStore, View
+from studio.session import Session, View
+from studio.session_store import SessionStore
 from studio.speech import MAX_STREAMS, SpeechDesk, speech_desk
 from studio.wording import NO_PORTRAIT
 

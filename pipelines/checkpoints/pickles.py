@@ -6,55 +6,34 @@ and dtypes from the file as they come, so that a few bytes could ask for all mem
 
 from __future__ import annotations
 
-import math
 import pickletools
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.checkpoints.pickle_rules import (
+    Callee,
+    DataType,
+    RefusedError,
+    callee_of,
+    checked_dtype,
+    dict_of,
+    hashable_key,
+    of_kind,
+    plain_dtype,
+    plain_value,
+)
 from pipelines.errors import StudioError
+from pipelines.files import read_file
 
 MAX_BYTES = 256 * 2**20
 
-_KINDS = "biufcSU"
-_MAX_BITS = 64
-_MAX_SHOWN = 80
 _ITEM_BYTES = 64
 """What an entry of a container counts for."""
 
-
-class _RefusedError(ValueError):
-    """The pickle asks for something that is not on the list."""
-
-
-@dataclass
-class _Type:
-    """A dtype; its byte order is told after it has been named."""
-
-    dtype: np.dtype[Any]
-
-
-@dataclass(frozen=True)
-class _Name:
-    """One of the names that may be called, or numpy's array class."""
-
-    name: str
-
-
-_NUMPY = ("numpy.core", "numpy._core")
-_NAMES = {
-    ("numpy", "ndarray"): "ndarray",
-    ("numpy", "dtype"): "dtype",
-    ("_codecs", "encode"): "encode",
-    ("collections", "OrderedDict"): "dict",
-    **{(f"{package}.multiarray", name): name for package in _NUMPY for name in ("_reconstruct", "scalar")},
-    **{(f"{package}.numeric", "_frombuffer"): "_frombuffer" for package in _NUMPY},
-    **{(module, name): name for module in ("builtins", "__builtin__") for name in ("set", "frozenset", "bytearray")},
-}
 
 _VALUES = frozenset(
     (
@@ -95,7 +74,7 @@ class _Machine:
     def _step(self, name: str, argument: Any) -> None:
         stack = self._stack
         if name in _VALUES:
-            stack.append(_plain_value(argument))
+            stack.append(plain_value(argument))
         elif name in _MADE:
             stack.append(_MADE[name]())
         elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
@@ -107,7 +86,7 @@ class _Machine:
         elif name not in _IGNORED:
             method = getattr(self, f"_{name.lower()}", None)
             if method is None:
-                raise _RefusedError(f"the operation {name}")
+                raise RefusedError(f"the operation {name}")
             method(*([] if argument is None else [argument]))
 
     def _pop_mark(self) -> list[Any]:
@@ -120,7 +99,7 @@ class _Machine:
         """Count what does not take its size from the file alone: one part of the file may be used many times."""
         self._spent += size
         if self._spent > MAX_BYTES:
-            raise _RefusedError(f"more than {MAX_BYTES >> 20} MB")
+            raise RefusedError(f"more than {MAX_BYTES >> 20} MB")
 
     # ---- containers ----
     def _mark(self) -> None:
@@ -151,142 +130,99 @@ class _Machine:
 
     def _append(self) -> None:
         item = self._stack.pop()
-        _of_kind(self._stack[-1], list).append(item)
+        of_kind(self._stack[-1], list).append(item)
 
     def _appends(self) -> None:
         items = self._pop_mark()
-        _of_kind(self._stack[-1], list).extend(items)
+        of_kind(self._stack[-1], list).extend(items)
 
     def _dict(self) -> None:
         items = self._pop_mark()
-        self._stack.append(_dict_of(items))
+        self._stack.append(dict_of(items))
 
     def _setitem(self) -> None:
         value, key = self._stack.pop(), self._stack.pop()
-        _of_kind(self._stack[-1], dict).update(_dict_of([key, value]))
+        of_kind(self._stack[-1], dict).update(dict_of([key, value]))
 
     def _setitems(self) -> None:
         items = self._pop_mark()
-        _of_kind(self._stack[-1], dict).update(_dict_of(items))
+        of_kind(self._stack[-1], dict).update(dict_of(items))
 
     def _additems(self) -> None:
         items = self._pop_mark()
-        _of_kind(self._stack[-1], set).update(map(_key, items))
+        of_kind(self._stack[-1], set).update(map(hashable_key, items))
 
     def _frozenset(self) -> None:
-        self._stack.append(frozenset(map(_key, self._pop_mark())))
+        self._stack.append(frozenset(map(hashable_key, self._pop_mark())))
 
     # ---- names ----
     def _global(self, both: str) -> None:
         module, _, name = both.partition(" ")
-        self._stack.append(_name_of(module, name))
+        self._stack.append(callee_of(module, name))
 
     def _stack_global(self) -> None:
         name, module = self._stack.pop(), self._stack.pop()
-        self._stack.append(_name_of(_of_kind(module, str), _of_kind(name, str)))
+        self._stack.append(callee_of(of_kind(module, str), of_kind(name, str)))
 
     def _reduce(self) -> None:
-        arguments, name = _of_kind(self._stack.pop(), tuple), _of_kind(self._stack.pop(), _Name).name
+        arguments, name = of_kind(self._stack.pop(), tuple), of_kind(self._stack.pop(), Callee).name
         if name == "ndarray":
-            raise _RefusedError("an array of no content")
+            raise RefusedError("an array of no content")
         self._stack.append(getattr(self, f"_call_{name.lstrip('_')}")(*arguments))
 
-    def _call_dtype(self, name: Any, *_: Any) -> _Type:
-        return _Type(_plain_dtype(np.dtype(_of_kind(name, str))))
+    def _call_dtype(self, name: Any, *_: Any) -> DataType:
+        return DataType(plain_dtype(np.dtype(of_kind(name, str))))
 
     def _call_reconstruct(self, *_: Any) -> NDArray[Any]:
         """An array whose size, type and content come with BUILD, whatever is asked for here."""
         return np.empty(0, np.int8)
 
     def _call_scalar(self, kind: Any, raw: Any) -> Any:
-        return np.frombuffer(_of_kind(raw, bytes), _of_kind(kind, _Type).dtype, 1)[0]
+        return np.frombuffer(of_kind(raw, bytes), of_kind(kind, DataType).dtype, 1)[0]
 
     def _call_frombuffer(self, raw: Any, kind: Any, shape: Any, order: Any) -> NDArray[Any]:
-        content = raw if isinstance(raw, bytearray) else _of_kind(raw, bytes)
-        dtype = _checked(_of_kind(kind, _Type).dtype, shape, content)
+        content = raw if isinstance(raw, bytearray) else of_kind(raw, bytes)
+        dtype = checked_dtype(of_kind(kind, DataType).dtype, shape, content)
         self._spend(len(content))
         return np.frombuffer(content, dtype).reshape(shape, order="F" if order == "F" else "C")
 
     def _call_encode(self, text: Any, encoding: Any) -> bytes:
-        self._spend(len(_of_kind(text, str)))
+        self._spend(len(of_kind(text, str)))
         if encoding not in ("latin1", "latin-1"):
-            raise _RefusedError("another encoding than latin1")
+            raise RefusedError("another encoding than latin1")
         return text.encode("latin1")
 
     def _call_bytearray(self, content: Any = b"", *encoding: Any) -> bytearray:
         if encoding:
             return bytearray(self._call_encode(content, *encoding))
-        self._spend(len(_of_kind(content, bytes)))
+        self._spend(len(of_kind(content, bytes)))
         return bytearray(content)
 
     def _call_set(self, items: Any = ()) -> set[Any]:
         self._spend(_ITEM_BYTES * len(items))
-        return set(map(_key, items))
+        return set(map(hashable_key, items))
 
     def _call_frozenset(self, items: Any = ()) -> frozenset[Any]:
         return frozenset(self._call_set(items))
 
     def _call_dict(self, items: Any = ()) -> dict[Any, Any]:
         self._spend(_ITEM_BYTES * len(items))
-        return _dict_of([part for pair in items for part in pair])
+        return dict_of([part for pair in items for part in pair])
 
     def _build(self) -> None:
-        state, target = _of_kind(self._stack.pop(), tuple), self._stack[-1]
-        if isinstance(target, _Type):
+        state, target = of_kind(self._stack.pop(), tuple), self._stack[-1]
+        if isinstance(target, DataType):
             # (version, byte order, and what only dtypes of several fields have)
             order, parts = state[1], state[2:5]
             if any(part is not None for part in parts) or order not in ("<", ">", "=", "|"):
-                raise _RefusedError("a type of several fields")
+                raise RefusedError("a type of several fields")
             target.dtype = target.dtype.newbyteorder(order)
             return
-        array = _of_kind(target, np.ndarray)
+        array = of_kind(target, np.ndarray)
         _, shape, kind, is_fortran, raw = state
-        dtype = _checked(_of_kind(kind, _Type).dtype, shape, _of_kind(raw, bytes))
+        dtype = checked_dtype(of_kind(kind, DataType).dtype, shape, of_kind(raw, bytes))
         self._spend(len(raw))
         array.__setstate__((1, shape, dtype, bool(is_fortran), raw))
-
-
-def _plain_value(value: Any) -> Any:
-    if isinstance(value, int) and value.bit_length() > _MAX_BITS:
-        raise _RefusedError(f"a number of {value.bit_length()} bits")
-    return value
-
-
-def _of_kind(value: Any, kind: type) -> Any:
-    if not isinstance(value, kind):
-        raise _RefusedError(f"{kind.__name__.lstrip('_').lower()} where there is {type(value).__name__[:_MAX_SHOWN]}")
-    return value
-
-
-def _key(value: Any) -> Any:
-    """Only what hashes in no time: a tuple of tuples of the same tuple would take for ever."""
-    if not (value is None or isinstance(value, str | bytes | int | float | np.number)):
-        raise _RefusedError(f"a key that is a {type(value).__name__[:_MAX_SHOWN]}")
-    return value
-
-
-def _dict_of(items: list[Any]) -> dict[Any, Any]:
-    return dict(zip(map(_key, items[::2]), items[1::2], strict=True))
-
-
-def _name_of(module: str, name: str) -> _Name:
-    if (module, name) not in _NAMES:
-        raise _RefusedError(f"{module}.{name}"[:_MAX_SHOWN])
-    return _Name(_NAMES[module, name])
-
-
-def _plain_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    if dtype.kind not in _KINDS or dtype.fields is not None or dtype.subdtype is not None:
-        raise _RefusedError(f"arrays of {str(dtype)[:_MAX_SHOWN]}")
-    return dtype
-
-
-def _checked(dtype: np.dtype[Any], shape: Any, raw: bytes | bytearray) -> np.dtype[Any]:
-    """The dtype, if the content is as long as it and the shape say."""
-    sides = _of_kind(shape, tuple)
-    if not all(type(side) is int and side >= 0 for side in sides) or math.prod(sides) * dtype.itemsize != len(raw):
-        raise _RefusedError("an array of another size than its content")
-    return dtype
 
 
 def read_pickle(source: Path | bytes) -> Any:
@@ -295,21 +231,11 @@ def read_pickle(source: Path | bytes) -> Any:
     Raises:
         StudioError: it holds anything else, is damaged, or is larger than 256 MB, packed or unpacked.
     """
-    data = source if isinstance(source, bytes) else _read_bytes(source)
+    data = source if isinstance(source, bytes) else read_file(source, what="The file", max_bytes=MAX_BYTES)
     try:
         return _Machine().run(data)
-    except _RefusedError as error:
+    except RefusedError as error:
         raise StudioError(f"The file should hold only arrays and plain containers but asks for {error}.") from error
     except Exception as error:
         # a hostile or damaged pickle may raise anything from inside the parser and numpy
         raise StudioError(f"The file should be a pickle but is damaged ({type(error).__name__}).") from error
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise StudioError(f"The file should be at most {MAX_BYTES >> 20} MB but is {size >> 20} MB: {path}")
-        return path.read_bytes()
-    except OSError as error:
-        raise StudioError(f"The file should be readable: {error.strerror}: {path}") from error

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from pipelines.errors import StudioError
-from pipelines.files import write_atomic
+from pipelines.files import read_file, write_atomic
 from pipelines.motion.exchange_arkit import read_arkit, write_arkit
 from pipelines.motion.exchange_template import read_template, write_template
 from pipelines.motion.space import Motion
-from pipelines.motion.track import FORMAT, VERSION, Track, read_file
+from pipelines.motion.track import FORMAT, VERSION, Track
 
 MAX_FILE_BYTES = 160 << 20
 _MAX_QUOTES = 1000

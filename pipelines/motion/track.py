@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
-from pipelines.files import write_atomic
+from pipelines.files import read_file, write_atomic
 from pipelines.motion.edit import HasSource
 from pipelines.motion.pack import mix_relative
 from pipelines.motion.space import FPS, Motion
@@ -216,21 +216,6 @@ def _rebased(track: Track, head: Track) -> Motion:
         array, rest, other = (getattr(m, name) for m in (track.motion, track.reference, head.reference))
         moved[name] = array / rest * other if name == "scale" else array - rest + other
     return Motion(**moved)
-
-
-def read_file(path: Path, *, what: str, max_bytes: int) -> bytes:
-    """Bytes of a file, judged by its size first.
-
-    Raises:
-        StudioError: it cannot be read or is too large.
-    """
-    try:
-        size = path.stat().st_size
-        if size > max_bytes:
-            raise StudioError(f"{what} should have at most {max_bytes >> 20} MB but has {size >> 20} MB: {path}")
-        return path.read_bytes()
-    except OSError as error:
-        raise StudioError(f"{what} should be a file that can be read: {error.strerror}: {path}") from error
 
 
 def _read_only(motion: Motion, name: str) -> Motion:

@@ -27,7 +27,8 @@ from studio.live import live_routes
 from studio.mask_routes import mask_routes
 from studio.recovery import RecoveryShelf
 from studio.services import Services
-from studio.session import Session, SessionStore
+from studio.session import Session
+from studio.session_store import SessionStore
 from studio.source_routes import source_routes
 
 

@@ -16,8 +16,10 @@ from pipelines.portrait.types import Portrait
 from pipelines.project import Document, PortraitRef
 from studio.document import file_name
 from studio.export import write_edit
+from studio.outbox import Outbox
 from studio.services import Services
-from studio.session import Outbox, Session, SessionStore
+from studio.session import Session
+from studio.session_store import SessionStore
 from tests.studio.conftest import Clock
 
 

@@ -17,8 +17,6 @@ from studio.wording import GENERIC
 
 log = logging.getLogger(__name__)
 
-SESSION_OVER = "This session had ended, so a new one was opened; choose the portrait again."
-
 
 @dataclass(frozen=True)
 class Wiring:

@@ -22,7 +22,6 @@ _INK = (230, 233, 236)
 _LINE = (92, 200, 255)
 _SPREAD_PX = 14.0
 _FULL_LEVELS = 48.0
-_CHART_ROWS = 6
 
 
 def sweep_sheet(sweep: Sweep) -> Picture:

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from pipelines.motion.controls import REGIONS as REGION_ROWS
 from pipelines.motion.controls import SLOT_BY_KEY, SLOT_DEFAULT, slots_of
 from pipelines.motion.dims import DIM_REGIONS, DIMS, KEYPOINT_REGIONS
-from pipelines.motion.space import N_EXP, N_KEYPOINTS
+from pipelines.motion.space import N_EXP
 
 Floats = NDArray[np.float32]
 
@@ -122,12 +122,6 @@ def exclude(a: ArrayLike, b: ArrayLike) -> NDArray:
 def invert(a: ArrayLike) -> NDArray:
     """1 - a."""
     return 1 - np.asarray(a)
-
-
-def keypoint_weights(right: NDArray, left: NDArray) -> NDArray:
-    """(..., 21) mean weight of the dims of each keypoint, for drawing."""
-    mean = (right + left) / 2
-    return mean.reshape(*mean.shape[:-1], N_KEYPOINTS, 3).mean(-1)
 
 
 _PRESET_REGIONS: dict[str, tuple[str, tuple[str, ...]]] = {

@@ -25,7 +25,8 @@ DOUBTFUL = 0.055
 """Right detections stay below this, see `Framed.doubt`; above it the face is also looked at from the other sides."""
 OTHER_SIDES_DEG = (180, 90, -90)
 DOUBT_PER_PX = 0.01
-NOT_FOUND = 1.0
+UNCONFIRMED = 0.075
+"""Doubt added where the second look, at the crop, finds no face."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,8 @@ class Framed:
     doubt: float
     """Misfit to the mean face in head units, plus 0.01 per pixel by which two looks disagree. The landmark net also
     finds upright faces in faces that stand on their heads: it bends them (0.06 to 0.7) and contradicts itself."""
+    confirmed: bool = True
+    """Whether the second look found the face again."""
 
 
 def frame_face(photo: Picture, face: Face) -> Framed:
@@ -56,7 +59,7 @@ def frame_face(photo: Picture, face: Face) -> Framed:
         found = _middle_face(face_finder().detect(np.asarray(turned, np.uint8)))
         if found is not None:
             looks.append(_settle(photo, found.moved(invert(turn)).moved(invert(first.crop_from_photo))))
-    return min(looks, key=lambda look: look.doubt)
+    return min(looks, key=lambda look: (not look.confirmed, look.doubt))
 
 
 def _settle(photo: Picture, face: Face, *, cuts_left: int = MAX_CUTS) -> Framed:
@@ -66,7 +69,7 @@ def _settle(photo: Picture, face: Face, *, cuts_left: int = MAX_CUTS) -> Framed:
     expected = face.moved(matrix)
     in_crop = _middle_face(face_finder().detect(image))
     if in_crop is None:
-        return Framed(matrix, image, expected, NOT_FOUND)
+        return Framed(matrix, image, expected, _misfit(expected) + UNCONFIRMED, confirmed=False)
     better = in_crop.moved(invert(matrix))
     if cuts_left > 1 and _shift_px(matrix, crop_transform(better.landmarks)) > SETTLED_PX:
         return _settle(photo, better, cuts_left=cuts_left - 1)

@@ -10,10 +10,14 @@ import numpy as np
 import pytest
 
 from pipelines.evaluation.renderer_clips import LANDMARKS, evaluate_clip
+from pipelines.motion.edit import Edit, apply_edit
 from pipelines.motion.space import Motion
+from pipelines.portrait.register import register
 from pipelines.render.mesh.geometry import build_geometry
 from pipelines.render.mesh.mouth import MouthLayer
-from pipelines.render.mesh.synth import mouth_colours, teeth_row
+from pipelines.render.mesh.opening import Opening
+from pipelines.render.mesh.own_mouth import bite_curves
+from pipelines.render.mesh.synth import lip_colours, mouth_colours, teeth_row
 
 from .mesh_case import RENDERER, drawn, edited, handle, largest_difference, render
 
@@ -99,6 +103,27 @@ def test_own_upper_teeth_stay_on_the_head_while_the_jaw_drops() -> None:
     shared = top & lips_mask(SMILING, opened, -3)
     assert shared.sum() > 20
     assert np.abs(RENDERER.render(case, opened)[shared].astype(int) - case.image[shared]).mean() < 12
+
+
+def test_the_teeth_of_a_mouth_photographed_wide_open_are_not_drawn_out_when_it_opens_further() -> None:
+    """Upper teeth stay on the head, and what lay below the dark gap goes down with the lower lip."""
+    photo = register(render(SMILING, jaw_open=0.45, smile=0.3))
+    case = RENDERER.prepare(photo)
+    ring = case.geometry.lips_inner
+    lips = np.mean(lip_colours(case.image, case.geometry), axis=0)
+    opening = Opening.of(case.geometry.landmarks, ring)
+    bite, rise = bite_curves(case.image, opening, lips)
+    middle = len(bite) // 2
+    upper, lower = opening.curves[:, middle]
+    assert upper + 0.4 * (lower - upper) < bite[middle] < rise[middle] <= lower
+    posed = case.rig.pose(apply_edit(photo, photo.motion, Edit.of({"jaw_open": 0.7})))
+    assert opening.view(posed.vertices[ring, :2], posed.rigid[ring]).mean_gap > 1.3 * opening.mean_gap
+    picture = RENDERER.draw(case, posed)
+    x, top = np.round(opening.origin + (upper + 3) * opening.axes[1]).astype(int)
+    end = round(float((opening.origin + (bite[middle] - 2) * opening.axes[1])[1]))
+    teeth = (slice(top, end), slice(x - 12, x + 13))
+    assert end - top > 8
+    assert np.abs(picture[teeth].astype(int) - case.image[teeth]).mean() < 6
 
 
 def test_a_grey_photo_gets_a_grey_mouth() -> None:

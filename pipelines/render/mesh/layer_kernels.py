@@ -105,11 +105,13 @@ def draw_mouth(
         grid: (u_first, u_step, output px per source px, source px per cm, v of the closed lips).
         upper, lower: (h, w, 4) premultiplied teeth at `look[0]` px per cm.
         cavity: (3, 3) RGB of cavity and tongue, and the exponents by which shadow in the mouth dims each channel.
+        source_curves: (4, n) the photo's upper and lower lip, the end of its upper teeth and the top of what follows
+            its jaw; the last two are read where `look[8]` is not 0.
         photo: (h, w, 6) the photo's own open mouth and the same grown beyond its lips, or (1, 1, 6) if it was closed.
         jaw: (right cm, down cm) of the lower jaw.
         look: (px per cm, upper edge row, lower edge row, upper edge v cm, lower edge v cm, cover, half width cm,
-            photo's width over this width, photo used, photo stretched, photo left behind, upper teeth drawn, growth
-            of the light towards image right per cm): see `mouth.MouthLayer`.
+            photo's width over this width, photo used, photo parted below its teeth, photo left behind, upper teeth
+            drawn, growth of the light towards image right per cm): see `mouth.MouthLayer`.
     """
     x0, y0, x1, y1 = box
     u_first, u_step, scale, cm, v_closed = grid
@@ -186,12 +188,26 @@ def _own_mouth(photo, roi_from_uv, source_curves, u_first, u_step, u, v, lip_up,
     kept = v
     if lip_up < was_up and was_low - lip_up > 1e-3:
         kept = was_low - (was_low - v) * (was_low - was_up) / (was_low - lip_up) if v < was_low else v
-    stretched = v
-    if lip_low - lip_up > 1e-3:
-        stretched = was_up + (v - lip_up) * max(was_low - was_up, 0.0) / (lip_low - lip_up)
-    vs = kept + look[9] * (stretched - kept)
-    xs, ys = affine(roi_from_uv, us, vs)
+    here = 1.0 - smooth((kept - was_low) / (0.12 * cm))
+    bite, rise = value_at(source_curves[2], place), value_at(source_curves[3], place)
+    drop = lip_low - was_low
+    edge, parted = 0.1 * cm, v
+    # slivers of teeth or of what follows the jaw would flicker
+    teeth, jaw = smooth((bite - was_up) / edge - 0.5), smooth((was_low - rise) / edge - 0.5)
+    was_dark, is_dark = rise - bite, rise + drop - bite
+    # a narrow gap that opens wide would be drawn out to streaks
+    meant = smooth((was_dark / cm - 0.1) / 0.2) * (1.0 - smooth(is_dark / max(was_dark, 1e-3) - 2.0))
+    if v <= bite:
+        meant = max(meant, teeth)
+        if lip_up < was_up and bite - lip_up > 1e-3:
+            parted = bite - (bite - v) * (bite - was_up) / (bite - lip_up)
+    elif v >= rise + drop:
+        meant = max(meant, jaw)
+        parted = v - drop
+    else:
+        parted = bite + (v - bite) * was_dark / is_dark
+        meant = max(meant, teeth * (1.0 - smooth((v - bite) / edge)), jaw * (1.0 - smooth((rise + drop - v) / edge)))
+    xs, ys = affine(roi_from_uv, us, kept + look[9] * (parted - kept))
     sample(photo, xs, ys, 0, 6, own)
-    here = 1.0 - smooth((vs - was_low) / (0.12 * cm))
-    here = here + look[9] * (1.0 - here)
+    here += look[9] * (meant - here)
     return look[8] * (1.0 + look[10] * (here - 1.0))

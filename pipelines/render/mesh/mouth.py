@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.render.mesh.anatomy import CHIN
-from pipelines.render.mesh.fill import push_pull
 from pipelines.render.mesh.geometry import MeshGeometry, smoothstep
 from pipelines.render.mesh.layer_kernels import draw_mouth
 from pipelines.render.mesh.opening import Opening, View, box_around
+from pipelines.render.mesh.own_mouth import bite_curves, own_interior, shows_interior
 from pipelines.render.mesh.posed import PosedMesh
-from pipelines.render.mesh.synth import CM_PER_UNIT, lip_colours, match_own_teeth, mouth_colours, teeth_row
+from pipelines.render.mesh.synth import CM_PER_UNIT, lip_colours, match_own_mouth, mouth_colours, teeth_row
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -21,15 +20,9 @@ OPEN_IN_PHOTO = 0.04
 """Mean lip gap over mouth width from which the photo's own interior may be used."""
 WIDE_OPEN_CM = 0.5
 """Gap from which the photo certainly shows an interior."""
-SHOWN_SHARE = 0.15
-"""Share of teeth and dark cavity between the landmarks of narrower lips from which the photo shows an interior. On
-filmed mouths 0.2 to 0.5 cm open it is 0.17 to 0.98, on one blurred clip 0.00 to 0.22; 0.10 where painted lips merely
-shine."""
-PALE, DARK = 0.9, 0.5
-"""Brightness over that of the lips of the darkest tooth and of the brightest cavity."""
-STRETCHED_CM = (0.75, 1.2)
-"""Photo gaps between which the interior changes from staying on the head to stretching with the lips: a wide open
-mouth shows lower teeth and tongue that must follow the jaw."""
+PARTED_CM = (0.35, 0.7)
+"""Photo gaps between which the interior changes from staying on the head as a whole to parting behind the upper teeth:
+a wide open mouth shows lower teeth and tongue that must follow the jaw."""
 OWN_TEETH_CM = (0.3, 0.55)
 """Photo gaps between which the made-up upper teeth give way to the photo's own."""
 UPPER_EDGE_CM, LOWER_EDGE_CM = 0.40, 0.20
@@ -52,13 +45,15 @@ class MouthLayer:
         self._px_per_cm = cm = geometry.unit_px / CM_PER_UNIT
         colours = mouth_colours(image_rgb, geometry)
         self._was_open = opening.mean_gap > OPEN_IN_PHOTO * opening.width
-        self._photo, corner = np.zeros((1, 1, 6), np.float32), np.zeros(2)
+        self._photo, corner, bite = np.zeros((1, 1, 6), np.float32), np.zeros(2), opening.curves
         if self._was_open:
-            photo, at, inner = _own_interior(image_rgb, self._ring_px, opening)
+            photo, at, inner = own_interior(image_rgb, self._ring_px, opening)
             lips = np.mean(lip_colours(image_rgb, geometry), axis=0)
-            self._was_open = opening.mean_gap > WIDE_OPEN_CM * cm or _shows_interior(photo[inner, :3], lips)
+            self._was_open = opening.mean_gap > WIDE_OPEN_CM * cm or shows_interior(photo[inner, :3], lips)
             if self._was_open:
-                self._photo, corner, colours = photo, at, match_own_teeth(colours, photo[inner, :3])
+                bite = bite_curves(image_rgb, opening, lips)
+                self._photo, corner, colours = photo, at, match_own_mouth(colours, photo[inner, :3])
+        self._source_curves = np.concatenate([opening.curves, bite])
         self._sprite_scale = float(np.clip(2.0 * cm, 10.0, 48.0))
         self._upper, self._upper_edge_row = teeth_row(colours, px_per_cm=self._sprite_scale, lower=False)
         self._lower, self._lower_edge_row = teeth_row(colours, px_per_cm=self._sprite_scale, lower=True)
@@ -68,7 +63,7 @@ class MouthLayer:
         self._cavity = np.stack([colours.cavity, colours.tongue, colours.shadow])
         middle = len(opening.curves[0]) // 2
         self._closed_v = float(opening.curves[0, middle] if self._was_open else opening.curves[:, middle].mean())
-        self._stretch = float(smoothstep((opening.mean_gap / cm - STRETCHED_CM[0]) / np.ptp(STRETCHED_CM)))
+        self._parting = float(smoothstep((opening.mean_gap / cm - PARTED_CM[0]) / np.ptp(PARTED_CM)))
         self._roi_from_uv = np.concatenate([opening.axes.T, (opening.origin - corner)[:, None]], 1)
 
     def draw(self, out: NDArray[np.uint8], posed: PosedMesh, flow: tuple[Floats, Floats, Floats]) -> None:
@@ -94,7 +89,7 @@ class MouthLayer:
             view.uv_from_out,
             self._roi_from_uv,
             view.curves,
-            opening.curves,
+            self._source_curves,
             (opening.u_first, opening.u_step, view.scale, self._px_per_cm, self._closed_v),
             self._upper,
             self._lower,
@@ -124,41 +119,9 @@ class MouthLayer:
             0.5 * width / cm,
             min(1.0, opening.width / width),
             float(self._was_open),
-            self._stretch,
-            min(abs(growth) / 0.03, 1.0),
+            self._parting,
+            min(abs(growth) / 0.04, 1.0),
             self._upper_share,
             self._tilt,
         )
         return jaw, np.array(look)
-
-
-def _shows_interior(pixels: Floats, lips: Floats) -> bool:
-    """Whether enough of (n, 3) RGB pixels between the lips are no more lip of (3,) colour `lips`: as bright but nearer
-    to grey, which is a tooth, or much darker, which is the cavity."""
-    if len(pixels) == 0:
-        return False
-    brightness = pixels.mean(1) / max(float(lips.mean()), 1.0)
-    red, lip_red = (each[..., 0] / np.maximum(each[..., 1], 1.0) for each in (pixels, lips))
-    tooth = (brightness > PALE) & (red < 0.5 + 0.5 * lip_red)
-    return float((tooth | (brightness < DARK)).mean()) > SHOWN_SHARE
-
-
-def _own_interior(
-    image: NDArray[np.uint8], ring_px: Floats, opening: Opening
-) -> tuple[Floats, Doubles, NDArray[np.bool_]]:
-    """The photo's open mouth.
-
-    Returns:
-        (h, w, 6) RGB as it is and RGB grown over the lips from the inside; picture x, y of the first pixel; and
-        (h, w) where the interior really shows.
-    """
-    box = box_around(ring_px, 0.35 * opening.width, image.shape[:2])
-    x0, y0, x1, y1 = box
-    photo = image[y0:y1, x0:x1].astype(np.float32)
-    mask = np.zeros(photo.shape[:2], np.uint8)
-    cv2.fillPoly(mask, [np.round((ring_px - (x0, y0)) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)  # pyright: ignore
-    inner = cv2.erode(mask, np.ones((3, 3), np.uint8))
-    grown = push_pull(photo, inner.astype(np.float32)) if inner.any() else photo
-    rim = cv2.GaussianBlur(cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 0.8)[..., None]
-    grown = photo * rim + grown * (1 - rim)
-    return np.concatenate([photo, grown], 2).astype(np.float32), np.array([x0, y0], np.float64), inner > 0

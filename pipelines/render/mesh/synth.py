@@ -32,6 +32,8 @@ SHADOW_RED = np.array([-0.25, 0.10, 0.15])
 """Light that reaches the depth of a mouth has been reflected by red walls: how much faster each channel fades."""
 EVEN_LIPS, SHADED_LIPS, MOST_SHADE = 0.85, 0.55, 0.22
 """Brightness of the upper over the lower lip in even light and in light from above; what the mouth loses of it."""
+DARKEST_CAVITY = 0.4
+"""Least light in an open mouth as a share of what closed lips let expect."""
 BESIDE_LIPS, MOST_TILT = 1.25, 0.5
 """Where the light on either side of the mouth is read, in radii of the outer lips; the most it may differ."""
 ROW_HEIGHT_CM = 2.0
@@ -84,11 +86,13 @@ def mouth_colours(image: NDArray[np.uint8], geometry: MeshGeometry) -> MouthColo
     )
 
 
-def match_own_teeth(colours: MouthColours, interior: Floats) -> MouthColours:
-    """The same mouth with the colour of the teeth that (n, 3) RGB pixels of an open mouth show, if they show any."""
+def match_own_mouth(colours: MouthColours, interior: Floats) -> MouthColours:
+    """The same mouth with the teeth and the darkness that (n, 3) RGB pixels of an open mouth show, if any."""
     if len(interior) < 20:
         return colours
     grey = interior.mean(1)
+    darkness = float(np.clip(np.percentile(grey, 10) / max(float(colours.cavity.mean()), 1.0), DARKEST_CAVITY, 1.0))
+    colours = replace(colours, cavity=darkness * colours.cavity, tongue=darkness * colours.tongue)
     bright = np.median(interior[grey >= np.percentile(grey, 55)], axis=0)
     pale = bright[0] < 1.5 * max(float(bright[1]), 1.0) and bright.mean() > 0.7 * colours.tooth.mean()
     return replace(colours, tooth=bright.astype(np.float32)) if pale else colours

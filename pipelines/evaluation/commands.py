@@ -36,6 +36,9 @@ def _add_renderer(subjects: Any) -> None:
 def _add_degraded(subjects: Any) -> None:
     degraded = subjects.add_parser("degraded", help="difficult input: renders or refuses with a sentence")
     degraded.add_argument("--portraits", type=Path, metavar="DIR", help="photos (default: the shipped portraits)")
+    degraded.add_argument(
+        "--as-is", action="store_true", help="only as they are: for photos that are difficult already"
+    )
     degraded.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     degraded.add_argument("-o", "--output", type=Path, metavar="FILE", help="contact sheet of what was drawn")
     degraded.set_defaults(run=_run_degraded)
@@ -115,11 +118,13 @@ def _pairs_beside(clips: Path | None) -> Any:
 
 def _run_degraded(options: argparse.Namespace) -> None:
     from pipelines.evaluation.degraded import evaluate_degraded
+    from pipelines.evaluation.degraded_inputs import INPUTS
     from pipelines.evaluation.renderer import find_portraits
     from pipelines.files import write_picture
 
     _check(options)
-    report = evaluate_degraded(find_portraits(options.portraits), progress=show_progress)
+    inputs = () if options.as_is else tuple(INPUTS)
+    report = evaluate_degraded(find_portraits(options.portraits), inputs=inputs, progress=show_progress)
     if options.output is not None:
         write_picture(options.output, report.sheet)
     rows = [{"photo": r.photo, "input": r.input, "verdict": r.verdict, "sentence": r.sentence} for r in report.rows]

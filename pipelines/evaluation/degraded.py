@@ -30,6 +30,7 @@ EDITS: tuple[dict[str, float], ...] = (
     {"gaze_x_deg": 18, "pucker": 1},
 )
 AS_IT_IS = "as it is"
+REFUSES = "refuses"
 TILE_PX = 176
 LABEL_PX = 18
 
@@ -57,20 +58,22 @@ class DegradedReport:
 def evaluate_degraded(
     photos: Sequence[Path], *, inputs: Sequence[str] = tuple(INPUTS), progress: Progress | None = None
 ) -> DegradedReport:
-    """Make every photo difficult in every way and draw `EDITS` of it.
+    """Draw `EDITS` of every photo as it is and made difficult in every way.
 
-    Raises:
-        StudioError: an undamaged photo cannot be read or shows no face.
+    A photo that is refused as it is has no further lines: there is no face to make difficult.
     """
     rows, lines = [], []
     for index, path in enumerate(photos):
-        portrait = register(load_photo(path))
-        for name in (AS_IT_IS, *inputs):
-            row, tiles = _try(path.stem, name, portrait)
-            rows.append(row)
-            lines.append(_line(row, tiles))
+        try:
+            portrait = register(load_photo(path))
+        except StudioError as error:
+            tried = [(DegradedRow(path.stem, AS_IT_IS, REFUSES, str(error)), [])]
+        else:
+            tried = [_try(path.stem, name, portrait) for name in (AS_IT_IS, *inputs)]
+        rows += [row for row, _ in tried]
+        lines += [_line(*each) for each in tried]
         if progress:
-            progress((index + 1) / len(photos), f"Drew {path.stem} in {len(inputs)} ways")
+            progress((index + 1) / len(photos), f"Drew {path.stem} in {len(tried)} ways")
     return DegradedReport(tuple(rows), np.asarray(np.vstack(lines), np.uint8))
 
 
@@ -78,7 +81,7 @@ def _try(photo: str, name: str, portrait: Portrait) -> tuple[DegradedRow, list[P
     try:
         frames = _draw(portrait if name == AS_IT_IS else register(INPUTS[name](portrait)))
     except StudioError as error:
-        return DegradedRow(photo, name, "refuses", str(error)), []
+        return DegradedRow(photo, name, REFUSES, str(error)), []
     except Exception as error:  # a broken drawing is a result of this measurement
         return DegradedRow(photo, name, "breaks", f"{type(error).__name__}: {error}"), []
     lost = sum(find_landmarks(frame) is None for frame in frames[1:])

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -14,7 +15,7 @@ from pipelines.cli import main
 from pipelines.errors import StudioError
 from pipelines.evaluation.atlas_fit import load_pairs
 from pipelines.evaluation.bench_render import bench_stages, timed_stages
-from pipelines.evaluation.degraded import AS_IT_IS, EDITS, TILE_PX, evaluate_degraded
+from pipelines.evaluation.degraded import AS_IT_IS, EDITS, REFUSES, TILE_PX, evaluate_degraded
 from pipelines.evaluation.renderer import RendererReport, clip_checks, find_clips
 from pipelines.evaluation.renderer_clips import COPY, DIMS, LANDMARKS, SIMILARITY, evaluate_clip, find_landmarks
 from pipelines.evaluation.renderer_stills import Still, background_std, random_vectors, robustness, zero_difference
@@ -86,6 +87,13 @@ def test_difficult_input_renders_or_is_refused_with_a_sentence() -> None:
     assert all(row.verdict != "breaks" for row in report.rows), report.rows
     assert report.rows[0].verdict == "renders"
     assert report.sheet.shape[1] == TILE_PX * (1 + len(EDITS))
+
+
+def test_a_photo_that_is_refused_as_it_is_is_a_line_of_the_report(tmp_path: Path) -> None:
+    assert cv2.imwrite(str(tmp_path / "grey.png"), np.full((128, 128, 3), 128, np.uint8))
+    (row,) = evaluate_degraded([tmp_path / "grey.png"], inputs=("tiny face",)).rows
+    assert (row.photo, row.input, row.verdict) == ("grey", AS_IT_IS, REFUSES)
+    assert "none was found" in row.sentence
 
 
 def test_a_folder_without_films_is_refused(tmp_path: Path) -> None:

@@ -64,7 +64,7 @@ def mouth_colours(image: NDArray[np.uint8], geometry: MeshGeometry) -> MouthColo
 
     Brightness was set on the open mouths of the clips d0, d3 and d6, the loss of light from above on d3 and d20, the
     hue of tongue and cavity on d18. Drawn from the first frame with the true landmarks, the mean absolute error and
-    bias in grey levels inside the inner lips are d0 26 and -6, d3 18 and +4, d6 37 and -18, d20 32 and +16, d18 28 and
+    bias in grey levels inside the inner lips are d0 26 and -6, d3 11 and 0, d6 37 and -18, d20 32 and +16, d18 28 and
     -9; on clips that set no constant, though they were watched all along, d5 31 and -2, d7 12 and -4, d8 22 and +9,
     d19 21 and -6.
     """

@@ -16,9 +16,10 @@ from pipelines.motion.eyes import lid_closure
 from pipelines.motion.space import N_EXP, Motion
 from pipelines.portrait.topology import N_LANDMARKS, N_MESH
 from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER, LIPS_LOWER, LIPS_UPPER, canonical_in_head
-from pipelines.render.mesh.basis import local_fields, motion_basis
+from pipelines.render.mesh.basis import motion_basis
 from pipelines.render.mesh.geometry import face_triangles
 from pipelines.render.mesh.lids import lids_of_gaze
+from pipelines.render.mesh.local_fields import local_fields
 
 from .mesh_case import RENDERER, edited, handle, portrait
 

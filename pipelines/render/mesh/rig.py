@@ -12,17 +12,12 @@ from pipelines.motion.space import N_EXP, Motion, rotation_matrix
 from pipelines.portrait.eyes import eye_ratio
 from pipelines.portrait.topology import EYE_INNER, EYE_OUTER, N_LANDMARKS
 from pipelines.render.mesh.anatomy import CHIN, IRIS_CENTRE
-from pipelines.render.mesh.basis import (
-    EYEBALL_RADIUS_IN_HEAD,
-    MotionBasis,
-    local_fields,
-    motion_basis,
-    side_shares,
-)
+from pipelines.render.mesh.basis import EYEBALL_RADIUS_IN_HEAD, MotionBasis, motion_basis, side_shares
 from pipelines.render.mesh.geometry import SEGMENTS, MeshGeometry
 from pipelines.render.mesh.head_frame import fit_head_frame, smoothstep, turn_pivot_in_head
 from pipelines.render.mesh.lashes import LashFollow
 from pipelines.render.mesh.lids import lids_of_gaze
+from pipelines.render.mesh.local_fields import local_fields
 from pipelines.render.mesh.photo_view import CAMERA_DISTANCE_IN_HEAD, PhotoView
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.stops import LidRows, LipStop

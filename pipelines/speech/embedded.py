@@ -63,12 +63,13 @@ class EmbeddedGenerator:
             transformer.load_state_dict(weights, strict=False)
             mean, std = (np.array(about[name], np.float32) for name in ("mean", "std"))
             head_gain = tuple(map(float, about["head_gain"]))
+            scale = MotionScale(mean, std, height_share=float(about.get("height_share", 1.0)))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             raise StudioError(
                 f"The speech model should be the one that ships but cannot be read ({error}); restore assets from the"
                 " repository."
             ) from error
-        return cls(transformer, MotionScale(mean, std), head_gain=head_gain)
+        return cls(transformer, scale, head_gain=head_gain)
 
     def save(self, path: Path, *, made_by: dict[str, Any]) -> None:
         """Write the two files.
@@ -79,8 +80,8 @@ class EmbeddedGenerator:
         from safetensors.torch import save
 
         weights = {name: value.half().contiguous().clone() for name, value in self.transformer.named_parameters()}
-        scale = {"mean": self.scale.mean.tolist(), "std": self.scale.std.tolist()}
-        scale["head_gain"] = self.head_gain.tolist()
+        scale: dict[str, Any] = {"mean": self.scale.mean.tolist(), "std": self.scale.std.tolist()}
+        scale |= {"height_share": self.scale.height_share, "head_gain": self.head_gain.tolist()}
         about = {"sizes": asdict(self.transformer.config), **scale, "made_by": made_by}
         write_atomic(path.with_suffix(".safetensors"), save(weights))
         write_atomic(path.with_suffix(".json"), json.dumps(about).encode())

@@ -15,7 +15,7 @@ from pipelines.motion.dims import DIMS
 from pipelines.motion.pack import EXPRESSION, pack
 from pipelines.motion.space import Motion
 from pipelines.speech.features.phonetic import CURVE_COLUMNS
-from pipelines.speech.visemes import CURVES, lips_to_expression
+from pipelines.speech.visemes import CURVES, lip_measures, lips_opened, lips_to_expression
 
 Floats = NDArray[np.float32]
 
@@ -23,7 +23,8 @@ SMALLEST_STD = 1e-4
 """Numbers that vary less are constant: whatever the model says of them is not believed."""
 _SPEECH = CURVES.index("speech")
 _CLOSURE = CURVE_COLUMNS.start + CURVES.index("closure")
-_LIPS = [EXPRESSION.start + dim.index for dim in DIMS if dim.region == "mouth"]
+_MOUTH = [dim.index for dim in DIMS if dim.region == "mouth"]
+_LIPS = [EXPRESSION.start + index for index in _MOUTH]
 
 
 def spoken_lips(features: Floats) -> Floats:
@@ -32,12 +33,19 @@ def spoken_lips(features: Floats) -> Floats:
     return lips_to_expression(curves) * curves[:, _SPEECH, None]
 
 
+def added_height(frames: Floats, features: Floats) -> Floats:
+    """(T,) inner-lip height in inter-ocular distances by which the mouth of (T, 265) frames departs from the rule."""
+    return _mouth_height(without_lips(frames, features)[:, EXPRESSION])
+
+
 @dataclass(frozen=True, eq=False)
 class MotionScale:
     """Mean and standard deviation of every number of a frame, (265,) each; deviation 0 means constant."""
 
     mean: Floats
     std: Floats
+    height_share: float = 1.0
+    """How much of the lip height that the model adds is believed: least squares against held-out utterances."""
 
     @classmethod
     def of(cls, frames: Floats) -> MotionScale:
@@ -54,7 +62,9 @@ class MotionScale:
         frames = values * self.std + self.mean
         # where lips must shut nothing may part them
         frames[:, _LIPS] *= 1 - features[:, _CLOSURE, None]
-        frames[:, EXPRESSION] += spoken_lips(features)
+        exp = frames[:, EXPRESSION]
+        exp -= lips_opened((1 - self.height_share) * _mouth_height(exp))
+        exp += spoken_lips(features)
         return frames
 
     def rest(self) -> Floats:
@@ -70,3 +80,10 @@ def without_lips(frames: Floats, features: Floats) -> Floats:
     out = np.array(frames, np.float32)
     out[:, EXPRESSION] -= spoken_lips(features)
     return out
+
+
+def _mouth_height(exp: Floats) -> Floats:
+    """(T,) inner-lip height of the mouth dims of (T, 63) expression."""
+    mouth = np.zeros_like(exp)
+    mouth[:, _MOUTH] = exp[:, _MOUTH]
+    return lip_measures(mouth)[0]

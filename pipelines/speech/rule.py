@@ -10,14 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import lfilter
 
 from pipelines.errors import StudioError
 from pipelines.motion.regions import HEAD, MEMBERSHIP, REGIONS
 from pipelines.motion.space import FPS, N_KEYPOINTS, Motion
 from pipelines.motion.track import Track
 from pipelines.speech.audio import SAMPLE_RATE, Audio
-from pipelines.speech.blinks import BlinkOptions, Blinks
+from pipelines.speech.blinks import BlinkOptions, SpokenBlinks
 from pipelines.speech.features.phonetic import (
     CURVE_COLUMNS,
     LIVE,
@@ -25,7 +24,9 @@ from pipelines.speech.features.phonetic import (
     WHOLE,
     PhoneticStream,
     Windowing,
+    phones_heard,
 )
+from pipelines.speech.follower import Follower
 from pipelines.speech.reach import FULL, Reach
 from pipelines.speech.visemes import CURVES, lips_to_expression
 
@@ -101,7 +102,7 @@ class RuleStream:
         self._reach = reach
         self._features = PhoneticStream(windowing)
         self._sway = _Sway(seed=self.options.seed, idle=self.options.idle)
-        self._blinks = Blinks(BlinkOptions(seed=self.options.seed))
+        self._blinks = SpokenBlinks(BlinkOptions(seed=self.options.seed))
         kept = np.zeros(len(REGIONS), np.float32)
         kept[[REGIONS.index(region) for region in self.options.regions]] = 1
         self._expression = self.options.expression * (MEMBERSHIP @ kept)
@@ -113,7 +114,9 @@ class RuleStream:
 
     def finish(self) -> Motion:
         """The remaining frames."""
-        return self._move(self._features.finish())
+        features = self._features.finish()
+        self._blinks.end_after(len(features))
+        return self._move(features)
 
     def _move(self, features: Floats) -> Motion:
         curves, loudness = features[:, CURVE_COLUMNS], features[:, LOUDNESS_COLUMN]
@@ -121,7 +124,7 @@ class RuleStream:
         # the spectrum alone hears lips in noise, too; where no phone is recognised they stay shut
         exp = lips_to_expression(curves) * speech[:, None]
         if self.options.blinks:
-            exp = exp + self._blinks.take(len(exp))
+            exp = exp + self._blinks.take(phones_heard(features))
         pose = {name: self._head * angle for name, angle in self._sway.take(speech, loudness).items()}
         return self._reach.on(Motion.of(exp=(exp * self._expression).reshape(-1, N_KEYPOINTS, 3), **pose))
 
@@ -136,7 +139,7 @@ class _Sway:
         taps = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (SWAY_S * FPS)) ** 2)
         self._taps = taps / np.linalg.norm(taps)
         self._noise_state = self._rng.standard_normal((len(taps) - 1, len(SWAY_DEG)))
-        self._activity, self._quick, self._slow = (_Follower(seconds) for seconds in (0.4, 0.08, 0.8))
+        self._activity, self._quick, self._slow = (Follower(seconds) for seconds in (0.4, 0.08, 0.8))
 
     def take(self, speech: Floats, loudness: Floats) -> dict[str, Floats]:
         """(k,) angles in degrees of the next frames."""
@@ -150,17 +153,3 @@ class _Sway:
         accent = self._quick.take(loudness) - self._slow.take(loudness)
         angles["pitch_deg"] += (NOD_DEG * speech * np.clip(4 * accent, -1, 1)).astype(np.float32)
         return angles
-
-
-class _Follower:
-    """Follows a curve with a time constant."""
-
-    def __init__(self, seconds: float) -> None:
-        self._share = 1 - np.exp(-1 / (seconds * FPS))
-        self._state = np.zeros(1)
-
-    def take(self, values: Floats) -> Floats:
-        if not len(values):
-            return values
-        followed, self._state = lfilter([self._share], [1, self._share - 1], values, zi=self._state)
-        return followed.astype(np.float32)

@@ -22,7 +22,7 @@ Doubles = NDArray[np.float64]
 
 _SHARED_STD = 0.5
 """Of the logarithm, over the whole head."""
-_ANGLE_STD = (0.3, 0.3, 0.5)
+_ANGLE_STD = (0.3, 0.3, 0.7)
 """On top, for pitch, yaw and roll."""
 _LIVELINESS = (0.2, 0.95)
 """Quantiles between which the whole head is drawn: the stillest fifth of people looks lifeless on a photo."""

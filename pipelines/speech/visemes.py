@@ -184,6 +184,11 @@ def lips_to_expression(curves: Floats) -> Floats:
     return offsets.astype(np.float32)
 
 
+def lips_opened(height: Floats) -> Floats:
+    """(T, 63) expression offsets that open the lips by (T,) inter-ocular distances and leave the width alone."""
+    return np.multiply.outer(height, _row(OPENING))
+
+
 def lip_measures(exp: Floats) -> tuple[Floats, Floats]:
     """(T,) inner-lip height and (T,) mouth width of (T, 63) expression offsets, as changes in inter-ocular distances.
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,6 +24,9 @@ from pipelines.networks.diffusion_step import cosine_schedule
 from pipelines.networks.motion_transformer import N_TIMES, MotionTransformer, TransformerConfig
 from pipelines.speech.diffusion import SamplerOptions
 from pipelines.speech.embedded import EmbeddedGenerator
+from pipelines.speech.embedded_motion import RETURN_S
+from pipelines.speech.follower import Follower
+from pipelines.speech.motion_scale import added_height
 from pipelines.speech.visemes import lip_measures
 from pipelines.training.checkpoint import load_state, save_state
 from pipelines.training.dataset import Segments, Utterance, measure_scale, read_corpus
@@ -140,11 +143,12 @@ def train(config: TrainingConfig, folder: Path, *, resume: bool = False, progres
     average.to(accelerator.device)
 
     def keep() -> None:
-        score, head_gain = check(EmbeddedGenerator(smooth.cpu(), scale), held_out)
-        generator = EmbeddedGenerator(smooth, scale, head_gain=head_gain)
-        if score > run.best:
-            run.best = score
-            generator.save(folder / "model", made_by={"config": asdict(config), "step": run.step, "lip_sync": score})
+        found = check(EmbeddedGenerator(smooth.cpu(), scale), held_out)
+        if found.lip_sync > run.best:
+            run.best = found.lip_sync
+            made_by = {"config": asdict(config), "step": run.step, "lip_sync": run.best}
+            believed = replace(scale, height_share=found.height_share)
+            EmbeddedGenerator(smooth, believed, head_gain=found.head_gain).save(folder / "model", made_by=made_by)
         stood = {**asdict(run), "running": loss_of.running}
         bare = accelerator.unwrap_model(prepared)
         save_state(folder, stood, network=bare, average=smooth, optimiser=optimiser)
@@ -194,29 +198,41 @@ def diffusion_loss(
     return loss_of(network(noisy, reference, conditions, time, keep=kept), motion, reference)
 
 
-def check(generator: EmbeddedGenerator, utterances: list[Utterance]) -> tuple[float, tuple[float, ...]]:
-    """How a model does on whole utterances it has not seen.
+@dataclass(frozen=True)
+class Check:
+    """How a model does on whole utterances it has not seen."""
 
-    Returns:
-        Mean correlation of generated with true inner-lip height, and the factors on pitch, yaw and roll by which
-        generated heads move too little (see `EmbeddedGenerator`).
-    """
-    scores, spreads = [], []
+    lip_sync: float
+    """Mean correlation of generated with true inner-lip height."""
+    head_gain: tuple[float, ...]
+    """Factors on pitch, yaw and roll by which generated heads move too little (see `EmbeddedGenerator`)."""
+    height_share: float
+    """See `MotionScale`."""
+
+
+def check(generator: EmbeddedGenerator, utterances: list[Utterance]) -> Check:
+    """Generate every utterance and compare."""
+    scores, spreads, agreeing, added = [], [], 0.0, 0.0
     for number, utterance in enumerate(utterances):
         made = generator.frames(utterance.conditions, SamplerOptions(seed=number))
         seen, true = (lip_measures(frames[:, EXPRESSION])[0] for frames in (made, utterance.motion))
         if seen.std() > 0 and true.std() > 0:
             scores.append(np.corrcoef(seen, true)[0, 1])
-        spreads.append([_head_spread(utterance.motion), _head_spread(made)])
+        head, wandering = (_head_deg(frames) for frames in (utterance.motion, made))
+        spreads.append([head.std(0), (wandering - Follower(RETURN_S, channels=3).take(wandering)).std(0)])
+        seen, true = (added_height(frames, utterance.conditions.audio) for frames in (made, utterance.motion))
+        agreeing += float(((seen - seen.mean()) * (true - true.mean())).sum())
+        added += float(((seen - seen.mean()) ** 2).sum())
     true, made = np.sqrt(np.square(spreads).mean(0))
     gain = np.clip(true / np.maximum(made, 1e-6), 1.0, MOST_HEAD_GAIN)
-    return float(np.mean(scores)) if scores else 0.0, tuple(np.round(gain, 3).tolist())
+    share = round(float(np.clip(agreeing / max(added, 1e-12), 0, 1)), 2)
+    return Check(float(np.mean(scores)) if scores else 0.0, tuple(np.round(gain, 3).tolist()), share)
 
 
-def _head_spread(frames: NDArray[np.float32]) -> NDArray[np.float64]:
-    """(3,) standard deviation of pitch, yaw and roll in degrees."""
+def _head_deg(frames: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(T, 3) pitch, yaw and roll."""
     motion = unpack(frames)
-    return np.std([motion.pitch_deg, motion.yaw_deg, motion.roll_deg], axis=1)
+    return np.stack([motion.pitch_deg, motion.yaw_deg, motion.roll_deg], -1)
 
 
 def _rate_share(step: int, config: TrainingConfig) -> float:

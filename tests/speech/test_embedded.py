@@ -14,6 +14,7 @@ from pipelines.assets import ASSETS, PORTRAITS
 from pipelines.errors import StudioError
 from pipelines.evaluation.bench_speech import bench_speech
 from pipelines.motion.emotion import EMOTION_NAMES
+from pipelines.motion.pack import EXPRESSION, pack
 from pipelines.motion.space import Motion
 from pipelines.motion.track import Track
 from pipelines.portrait.load import load_photo
@@ -23,9 +24,12 @@ from pipelines.portrait.types import Portrait
 from pipelines.render.mesh.renderer import MeshRenderer
 from pipelines.speech.audio import SAMPLE_RATE, Audio, load_audio
 from pipelines.speech.choice import Delivery, choose_model
-from pipelines.speech.embedded import MODEL, EmbeddedGenerator, available
-from pipelines.speech.embedded_motion import SpeechStream, speech_motion
+from pipelines.speech.embedded import MODEL, EmbeddedGenerator, available, shipped_generator
+from pipelines.speech.embedded_motion import Deliverer, SpeechStream, speech_motion
+from pipelines.speech.features.phonetic import N_PHONETIC
+from pipelines.speech.motion_scale import added_height
 from pipelines.speech.speak import FirstFrame, stream_bases
+from pipelines.speech.temperament import Temperament
 from pipelines.speech.visemes import lip_measures
 
 DELIVERY = Delivery(steps=5, guidance=1.0)
@@ -42,8 +46,14 @@ def audio() -> Audio:
 
 
 @pytest.fixture(scope="module")
-def track(audio: Audio, portrait: Portrait) -> Track:
-    return speech_motion(audio, portrait=portrait, delivery=DELIVERY)
+def told() -> list[float]:
+    """Fractions of progress while `track` was made."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def track(audio: Audio, portrait: Portrait, told: list[float]) -> Track:
+    return speech_motion(audio, portrait=portrait, delivery=DELIVERY, progress=lambda done, _text: told.append(done))
 
 
 def lips(track: Track) -> np.ndarray:
@@ -67,6 +77,38 @@ def test_lips_are_shut_in_silence_and_move_in_speech(portrait: Portrait, track: 
     silence = Audio(np.zeros(3 * 16_000, np.float32))
     quiet = speech_motion(silence, portrait=portrait, delivery=DELIVERY)
     assert lips(quiet).std() < 0.25 * lips(track).std()
+
+
+def test_a_film_begins_and_ends_with_the_lips_of_the_photo(audio: Audio, portrait: Portrait, track: Track) -> None:
+    height = lips(track)
+    assert audio.samples[:1600].max() < 0.01 and abs(height[0]) < 0.02
+    # these six seconds end as somebody speaks; a voice that ends in silence shuts the lips
+    quiet_end = Audio(audio.samples[: round(2.0 * SAMPLE_RATE)])
+    ended = lips(speech_motion(quiet_end, portrait=portrait, delivery=DELIVERY))
+    assert abs(ended[-1]) < 0.02 < ended[-16:-6].max()
+    assert np.abs(np.diff(ended[-8:])).max() < 0.05, "they shut, they do not snap"
+
+
+def test_progress_is_told_after_every_segment(track: Track, told: list[float]) -> None:
+    assert told[0] == 0 and told[-1] == 1 and told == sorted(told)
+    assert np.diff(told).max() * len(track) <= 160
+
+
+def test_a_head_that_wanders_off_comes_back_and_still_nods() -> None:
+    time = np.arange(40 * 25, dtype=np.float32) / 25
+    swing = 2 * np.sin(2 * np.pi * 0.5 * time)
+    wandering = Motion.of(
+        exp=np.zeros((len(time), 21, 3)), yaw_deg=swing + np.minimum(time, 10), t=np.full((len(time), 3), 0.1)
+    )
+    features = np.zeros((len(time), N_PHONETIC), np.float32)
+    deliverer = Deliverer(Delivery(), np.ones(3, np.float32))
+    packed = pack(wandering)
+    parts = [deliverer.take(packed[cut], features[cut]) for cut in (slice(0, 333), slice(333, None))]
+    head = Motion.joined(parts)
+    settled = head.yaw_deg[-500:]
+    factor = Temperament.of(0).yaw
+    assert abs(settled.mean()) < 1 * factor and np.abs(head.t[-1]).max() < 0.005
+    assert settled.std() == pytest.approx(factor * swing.std(), rel=0.1)
 
 
 def test_scope_amounts_blinks_and_idle(audio: Audio, portrait: Portrait, track: Track) -> None:
@@ -129,6 +171,20 @@ def test_a_whole_voice_piece_by_piece_is_the_track(audio: Audio, portrait: Portr
     cuts = range(0, len(audio.samples), 12_345)
     parts = [*(stream.push(audio.samples[start : start + 12_345]) for start in cuts), stream.finish()]
     np.testing.assert_allclose(Motion.joined(parts).exp, track.motion.exp, atol=1e-6)
+
+
+def test_lip_height_of_the_model_is_believed_by_its_share() -> None:
+    features = np.zeros((200, N_PHONETIC), np.float32)
+    scale = shipped_generator().scale
+    assert 0.2 < scale.height_share < 0.7
+    values = np.random.default_rng(0).standard_normal((200, len(scale.mean))).astype(np.float32)
+    whole, damped = (
+        replace(scale, height_share=share).decode(values, features) for share in (1.0, scale.height_share)
+    )
+    heights, widths = zip(*(lip_measures(frames[:, EXPRESSION]) for frames in (whole, damped)), strict=True)
+    ratio = added_height(damped, features).std() / added_height(whole, features).std()
+    assert ratio == pytest.approx(scale.height_share, abs=0.02) and heights[1].std() < 0.7 * heights[0].std()
+    assert np.abs(widths[1] - widths[0]).max() < 0.002, "the width is the model's own"
 
 
 def test_damaged_model_files_are_one_sentence(tmp_path: Path) -> None:

@@ -56,6 +56,13 @@ def test_lips_move_and_close(features: np.ndarray) -> None:
     assert curves[curves[:, 3] > 0.6, 0].max() < 0.25
 
 
+def test_lips_start_and_end_shut_unless_the_sound_is_cut_in_a_word(voice: Audio, features: np.ndarray) -> None:
+    shapes = features[:, CURVE_COLUMNS][:, :3]
+    assert not shapes[[0, -1]].any() and np.abs(np.diff(shapes, axis=0)[[0, 1, 2, -3, -2, -1], 0]).max() < 0.2
+    word = phonetic_features(voice.samples[2 * 16_000 : round(2.75 * 16_000)])[:, CURVE_COLUMNS]
+    assert word[-1, 0] > 0.3
+
+
 @pytest.mark.parametrize("piece", [777, 16_000])
 def test_pieces_of_any_size_give_the_same(voice: Audio, piece: int) -> None:
     samples = voice.samples[:48_000]

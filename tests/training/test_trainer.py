@@ -50,7 +50,8 @@ def test_it_learns_and_writes_a_model_that_moves_a_face(config: TrainingConfig, 
     run = train(config, tmp_path, progress=lambda done, _: seen.append(done))
     assert seen[-1] == 1 and seen == sorted(seen)
     generator = EmbeddedGenerator.load(tmp_path / "model")
-    assert json.loads((tmp_path / "model.json").read_text())["made_by"]["lip_sync"] == run.best > 0.5
+    about = json.loads((tmp_path / "model.json").read_text())
+    assert about["made_by"]["lip_sync"] == run.best > 0.5 and 0 <= about["height_share"] <= 1
     utterance = read_corpus(corpus)[0]
     frames = generator.frames(utterance.conditions, SamplerOptions(steps=5, seed=1))
     assert frames.shape == utterance.motion.shape and np.isfinite(frames).all()

@@ -36,6 +36,14 @@ _SPECTRUM_SHARE = np.array([0.4, 0.3, 0.3], np.float32)
 _FUSED_GATE = 0.6
 """The rule has shut its own aperture already; this shuts what the spectrum left open."""
 _QUIETEST_DB = -60.0
+_EDGE_S = 0.2
+"""Lips part and shut in this time where sound begins and ends with silence; inside, they wait parted."""
+_LEAST_EDGE_S = 0.1
+"""Less silence than this, and the sound is cut within a word."""
+_HEARD = 0.3
+_QUIET, _QUIETER = 0.3, 0.3
+"""Loudness below which nobody speaks: -42 dB, or 18 dB below the loudest."""
+_SHAPES = slice(CURVE_COLUMNS.start, CURVE_COLUMNS.start + mel.N_SHAPES)
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,12 @@ def phonetic_features(samples: Floats, *, windowing: Windowing = WHOLE) -> Float
     return np.concatenate([stream.push(samples), stream.finish()])
 
 
+def phones_heard(features: Floats) -> NDArray[np.bool_]:
+    """(T,) whether any phone is heard in (T, 47) features."""
+    # a spike may lie in one of the two raw frames of a frame
+    return features[:, PHONE_COLUMNS][:, 1:].sum(1) > _HEARD / _PER_FRAME
+
+
 class PhoneticStream:
     """The same features while the sound arrives; memory stays flat. Give sound in pieces of any size.
 
@@ -86,6 +100,8 @@ class PhoneticStream:
         """Samples after which the next window is heard."""
         self._raw = np.zeros((0, N_PHONES + mel.N_SHAPES + 1), np.float32)
         self._raw_start = 0
+        self._first_sound: int | None = None
+        """Raw frame in which the voice begins."""
         self._given = 0
         self._spectrum = mel.RunningMean()
 
@@ -107,6 +123,7 @@ class PhoneticStream:
             self._hear(total, last)
         wanted = n_frames(total)
         frames = self._frames(self._given, wanted)
+        frames[:, _SHAPES] *= self._shutting(np.arange(self._given, wanted), wanted)
         self._given = wanted
         return frames
 
@@ -129,6 +146,8 @@ class PhoneticStream:
         phones = phonemes.phone_activations(window) if phonemes.available() else np.zeros((len(shapes), N_PHONES))
         raw = np.column_stack([phones, shapes, _loudness(window)]).astype(np.float32)
         self._raw = np.concatenate([self._raw, raw[self._raw_end - first : settled - first]])
+        if self._first_sound is None and len(sounding := self._sounding()):
+            self._first_sound = int(sounding[0])
         keep = max(0, end - self._window)
         self._samples = self._samples[max(0, keep - self._start) :]
         self._start = max(self._start, keep)
@@ -155,8 +174,32 @@ class PhoneticStream:
         out = np.empty((end - begin, N_PHONETIC), np.float32)
         out[:, PHONE_COLUMNS] = (_read(phones, late) + _read(phones, late - 1)) / 2
         out[:, CURVE_COLUMNS] = fused_curves(phones, shapes, place)
+        out[:, _SHAPES] *= self._parting(np.arange(begin, end))
         out[:, LOUDNESS_COLUMN] = (_read(loudness, place) + _read(loudness, place + 1))[:, 0] / 2
         return out
+
+    def _parting(self, frames: NDArray[np.intp]) -> Floats:
+        """(k, 1) share 0..1 of their shapes that lips have before the voice begins."""
+        first_s = np.inf if self._first_sound is None else self._first_sound / RATE
+        return _eased(frames / FPS, min(first_s, _EDGE_S))
+
+    def _shutting(self, frames: NDArray[np.intp], total: int) -> Floats:
+        """(k, 1) the same after the voice has ended, of `total` frames."""
+        sounding, end_s = self._sounding(), (total - 1) / FPS
+        last_s = sounding[-1] / RATE if len(sounding) else -np.inf
+        return _eased(end_s - frames / FPS, min(end_s - last_s, _EDGE_S))
+
+    def _sounding(self) -> NDArray[np.intp]:
+        """Raw frames that are kept and hold a phone or are loud."""
+        loudness = self._raw[:, -1]
+        loud = loudness > max(_QUIET, loudness.max(initial=0) - _QUIETER)
+        return self._raw_start + np.flatnonzero(loud | (self._raw[:, 1:N_PHONES].sum(1) > _HEARD))
+
+
+def _eased(time_s: NDArray[np.float64], span_s: float) -> Floats:
+    """(k, 1) smooth rise from 0 at time 0 to 1 after `span_s`; 1 where the sound is cut within a word."""
+    share = np.clip(time_s / span_s, 0, 1) if span_s > _LEAST_EDGE_S else np.ones_like(time_s)
+    return np.asarray(share * share * (3 - 2 * share), np.float32)[:, None]
 
 
 def fused_curves(phones: Floats, shapes: Floats, place: NDArray[np.intp]) -> Floats:

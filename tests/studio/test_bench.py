@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from typing import Any
 
 import cv2
@@ -19,6 +18,7 @@ from studio.bench_routes import bench_routes
 from studio.jobs import Job
 from studio.services import Services
 from studio.session import Session
+from tests.studio.wire import wait_until
 
 
 @pytest.fixture
@@ -31,13 +31,11 @@ def url(name: str, session: Session) -> str:
     return f"/studio/{name}?token={session.token}"
 
 
-def ended(session: Session, seconds: float = 60) -> Job:
-    assert session.job is not None
-    deadline = time.monotonic() + seconds
-    while not session.job.is_over:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return session.job
+def ended(session: Session) -> Job:
+    job = session.job
+    assert job is not None
+    wait_until(lambda: job.is_over)
+    return job
 
 
 def test_a_sweep_gives_figures_sheet_csv_and_plot(client: TestClient, session: Session) -> None:

@@ -22,7 +22,7 @@ from studio.clip import MAX_FRAMES, PEAKS, Clip, sound_peaks, track_curves
 from studio.jobs import Job, JobDesk
 from studio.services import Services
 from studio.session import Session
-from tests.studio.wire import decode, message, read
+from tests.studio.wire import decode, message, read, wait_until
 
 OPEN, SHUT = 6, 0
 """Frames of the fixture's clip with the jaw wide open and as photographed."""
@@ -37,14 +37,12 @@ def frame(client: TestClient, session: Session, index: float | None = None, **va
     return read(client.post(url("frame", session), content=message(1, index, **values)).content)
 
 
-def ended(session: Session, seconds: float = 30) -> Job:
+def ended(session: Session) -> Job:
     """The session's job once it is over."""
-    assert session.job is not None
-    deadline = time.monotonic() + seconds
-    while not session.job.is_over:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    return session.job
+    job = session.job
+    assert job is not None
+    wait_until(lambda: job.is_over)
+    return job
 
 
 # ---- frames ----
@@ -286,14 +284,12 @@ def test_stopped_work_ends_at_its_next_step_and_waiting_work_never_begins() -> N
 
     first = desk.start("speech", work, current=None)
     second = desk.start("speech", work, current=None)
-    begun.wait(5)
+    assert begun.wait(180)
     assert (first.state, second.state) == ("running", "waiting")
     first.stop()
     second.stop()
     go.set()
-    deadline = time.monotonic() + 5
-    while not (first.is_over and second.is_over) and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: first.is_over and second.is_over)
     assert (first.state, second.state, steps) == ("cancelled", "cancelled", [])
     desk.shut()
 
@@ -301,9 +297,9 @@ def test_stopped_work_ends_at_its_next_step_and_waiting_work_never_begins() -> N
 def test_time_left_is_told_once_it_is_known() -> None:
     job = Job("film")
     assert job.record()["left_s"] is None
-    job.state, job._started = "running", time.monotonic() - 4
+    job.state, job._started = "running", time.monotonic() - 400
     job.progress(0.25, "25 of 100 frames")
-    assert job.record()["left_s"] == pytest.approx(12, abs=0.5)
+    assert job.record()["left_s"] == pytest.approx(1200, rel=0.04)
 
 
 def test_leaving_stops_the_work(services: Services, session: Session) -> None:
@@ -316,11 +312,9 @@ def test_leaving_stops_the_work(services: Services, session: Session) -> None:
             time.sleep(0.01)
 
     session.job = job = services.jobs.start("film", work, current=None)
-    assert started.wait(5)
+    assert started.wait(180)
     services.store.close(session.token)
-    deadline = time.monotonic() + 5
-    while not job.is_over and time.monotonic() < deadline:
-        time.sleep(0.01)
+    wait_until(lambda: job.is_over)
     assert job.state == "cancelled"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 from starlette.applications import Starlette
@@ -17,6 +16,7 @@ from studio.jobs import Job
 from studio.live import ROUTES
 from studio.services import Services
 from studio.session import Session
+from tests.studio.wire import wait_until
 
 
 def test_an_upload_cancelled_while_it_waits_leaves_no_file(
@@ -42,8 +42,6 @@ def test_an_upload_cancelled_while_it_waits_leaves_no_file(
         job.stop()
     finally:
         go.set()
-    until = time.monotonic() + 10
-    while not job.is_over and time.monotonic() < until:
-        time.sleep(0.02)
+    wait_until(lambda: job.is_over)
     assert job.record()["state"] == "cancelled"
     assert sorted(session.folder.iterdir()) == before and session.driver is None

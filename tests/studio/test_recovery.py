@@ -18,6 +18,7 @@ from studio.clip import Clip
 from studio.recovery import RecoveryShelf
 from studio.services import Services
 from studio.session import Session
+from tests.studio.wire import wait_until
 
 SMILE = {"smile_left": 0.5}
 
@@ -42,10 +43,8 @@ def push(session: Session, value: float = 0.5) -> None:
 
 def test_a_change_is_on_disk_soon_and_said_to_be(client: TestClient, services: Services, watched: Session) -> None:
     client.post(url("document", watched), json={"op": "edit", "values": SMILE})
-    deadline = time.monotonic() + 10
-    while not (answer := client.get(url("recovery", watched)).json())["is_saved"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: client.get(url("recovery", watched)).json()["is_saved"])
+    answer = client.get(url("recovery", watched)).json()
     assert answer["key"] == watched.recovery_key and answer["saved_at"].startswith("20")
     (path,) = kept(services.recovery)
     assert watched.recovery_key not in path.name and Document.load(path) == watched.document

@@ -24,6 +24,7 @@ from studio.services import Services
 from studio.session import Session
 from studio.speech import RECORDINGS, Recording, SpeechDesk, speech_desk
 from studio.speech_order import read_delivery, speech_choices
+from tests.studio.wire import wait_until
 
 VALUES = {
     "speech_seed": 7,
@@ -68,10 +69,7 @@ def made(desk: SpeechDesk, session: Session, voice: Path, order: Delivery | None
     """The session once the job on this voice is over."""
     jobs = JobDesk()
     job = desk.start(jobs, session, voice, order or Delivery())
-    deadline = time.monotonic() + 30
-    while not job.is_over:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: job.is_over)
     jobs.shut()
     return session
 
@@ -165,9 +163,7 @@ def test_cancelling_keeps_the_old_clip(session: Session, voice: Path, desk: Spee
     with pytest.raises(StudioError, match="already"):
         desk.start(jobs, session, voice, Delivery())
     job.stop()
-    deadline = time.monotonic() + 10
-    while not job.is_over and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_until(lambda: job.is_over)
     assert job.state == "cancelled" and session.clip is before
     jobs.shut()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import cv2
@@ -18,6 +17,7 @@ from studio.jobs import Job, JobDesk
 from studio.session import Session
 from studio.speech import SpeechDesk
 from tests.studio.test_speech import loudness_motion
+from tests.studio.wire import wait_until
 
 SECONDS = 1.5
 
@@ -48,10 +48,7 @@ def film(path: Path, sound: Path | None) -> Path:
 def finished(desk: SpeechDesk, session: Session, voice: Path) -> Job:
     jobs = JobDesk()
     job = desk.start(jobs, session, voice, Delivery())
-    deadline = time.monotonic() + 120
-    while not job.is_over:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until(lambda: job.is_over)
     jobs.shut()
     return job
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from studio.clip import Clip
 from studio.services import Services
 from studio.session import Session
 from studio.speech_stream import speech_routes
+from tests.studio.wire import wait_until
 
 PIECE = 1600
 QUICK = {"pace": "quick", "samples": "s16", "from": "microphone", "options": {}}
@@ -69,13 +69,6 @@ def last(socket: WebSocketTestSession) -> dict[str, Any]:
     return answer
 
 
-def wait(condition: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
 # ---- what it does ----
 def test_a_voice_becomes_the_clip(client: TestClient, session: Session, voice: np.ndarray) -> None:
     with client.websocket_connect(url(session)) as socket:
@@ -104,7 +97,7 @@ def test_frames_are_drawn_while_it_goes_on(
         assert services.draw(session, Edit(), frame=5)[0]["clip"] == clip.key
         for piece in pieces(voice[: 3 * 16_000]):
             socket.send_bytes(piece)
-        wait(lambda: session.voice is not None and len(session.voice.track) > 45)
+        wait_until(lambda: session.voice is not None and len(session.voice.track) > 45)
         drawn = {frame: services.draw(session, Edit(), frame=frame) for frame in (10, 40, 9000)}
         assert all(header["clip"] == key for header, _ in drawn.values())
         assert drawn[10][1] != drawn[40][1] and 45 < drawn[9000][0]["frame"] < 75
@@ -113,7 +106,7 @@ def test_frames_are_drawn_while_it_goes_on(
         assert edited[1] != drawn[40][1]
         socket.send_json({"options": {"speech_expression": 0.0, "speech_head": 0.0}})
         socket.send_bytes(voice[:PIECE].tobytes())
-        wait(lambda: session.voice is not None and not session.voice.track.reach.expression.any())
+        wait_until(lambda: session.voice is not None and not session.voice.track.reach.expression.any())
         still = services.draw(session, Edit(), frame=40), services.draw(session, Edit(), frame=10)
         assert still[0][1] == still[1][1]
         socket.send_json({"stop": True})
@@ -127,8 +120,8 @@ def test_leaving_keeps_what_was_said(client: TestClient, session: Session, voice
         socket.receive_json()
         for piece in pieces(voice):
             socket.send_bytes(piece)
-        wait(lambda: session.voice is not None and len(session.voice.track) > 50)
-    wait(lambda: session.voice is None)
+        wait_until(lambda: session.voice is not None and len(session.voice.track) > 50)
+    wait_until(lambda: session.voice is None)
     assert session.clip is not None and len(session.clip.track) > 50
     assert not list(session.folder.glob("*.wav"))
 
@@ -219,7 +212,7 @@ def test_bad_messages_get_one_sentence(client: TestClient, session: Session, fir
             socket.send_bytes(data)
         answer = last(socket)
     assert answer["clip"] is None and 20 < len(answer["text"]) < 200 and "\n" not in answer["text"]
-    wait(lambda: session.voice is None)
+    wait_until(lambda: session.voice is None)
     assert session.clip is None and not list(session.folder.glob("*.wav"))
 
 

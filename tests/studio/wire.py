@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import struct
-from collections.abc import Coroutine
+import time
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -32,6 +33,14 @@ class Answer:
     seq: int
     header: dict[str, Any]
     picture: NDArray[np.uint8]
+
+
+def wait_until(holds: Callable[[], bool], *, at_most_s: float = 180) -> None:
+    """Wait for a state. The end is far away: it only keeps a test that hangs from hanging for ever."""
+    deadline = time.monotonic() + at_most_s
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def vector(**values: float) -> NDArray[np.float32]:

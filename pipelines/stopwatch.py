@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
@@ -13,10 +13,11 @@ Item = TypeVar("Item")
 class Stopwatch:
     """Wall seconds by stage. Stages may nest: the inner one stops the clock of the outer one. One thread only."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, clock: Callable[[], float] = time.perf_counter) -> None:
         self.seconds: dict[str, float] = {}
         self._running: list[str] = []
         self._since = 0.0
+        self._clock = clock
 
     @contextlib.contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -41,7 +42,7 @@ class Stopwatch:
             yield item
 
     def _charge(self) -> None:
-        now = time.perf_counter()
+        now = self._clock()
         if self._running:
             name = self._running[-1]
             self.seconds[name] = self.seconds.get(name, 0.0) + now - self._since

@@ -182,7 +182,7 @@ def test_ctrl_c_ends_in_one_sentence_and_the_rest_is_done_later(tmp_path: Path, 
         time.sleep(0.05)
     # a terminal tells the whole group
     os.killpg(process.pid, signal.SIGINT)
-    _, error = process.communicate(timeout=60)
+    _, error = process.communicate(timeout=300)
     assert process.returncode == 130
     assert error == "Stopped; what is done is kept, run the same command again to go on.\n"
     done = [outcome for outcome in map(State(state).is_done, read_jobs(path)) if outcome]

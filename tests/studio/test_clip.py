@@ -277,7 +277,7 @@ def test_stopped_work_ends_at_its_next_step_and_waiting_work_never_begins() -> N
 
     def work(job: Job) -> None:
         begun.set()
-        go.wait(5)
+        go.wait(180)
         for step in range(5):
             job.progress(step / 5, "step")
             steps.append(step)

@@ -25,7 +25,7 @@ def test_an_upload_cancelled_while_it_waits_leaves_no_file(
     go = threading.Event()
 
     def hold(job: Job) -> None:
-        go.wait(30)
+        go.wait(180)
 
     # another visitor's work holds the only thread
     services.jobs.start("bench", hold, current=None)

@@ -46,7 +46,8 @@ def _fits(page: Page) -> None:
             if (pen.measureText(field.placeholder).width > room) cut.push(field.placeholder);
         }
         for (const lines of document.querySelectorAll('#studio .panel.open .panel-head p')) {
-            if (lines.offsetHeight > 20) cut.push(lines.textContent);
+            // a phone shows its help when asked and may wrap it
+            if (innerWidth > 900 && lines.offsetHeight > 20) cut.push(lines.textContent);
         }
         const side = document.querySelector('#st-side');
         const sideways = side.scrollWidth - side.clientWidth;

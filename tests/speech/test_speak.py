@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import numpy as np
@@ -33,13 +34,15 @@ def test_speak_writes_a_film_and_says_what_it_cost(
     voice: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     film = tmp_path / "film.mp4"
+    begun = time.perf_counter()
     assert main(["speak", str(PHOTO), str(voice), "-o", str(film), "--size", "256", "--json"]) == 0
+    whole_s = time.perf_counter() - begun
     report = json.loads(capsys.readouterr().out)
     seconds = soundfile.info(voice).duration
     assert report["frames"] == -(-round(seconds * 16_000) // 640) == len(list(read_video(film)))
     assert list(report["stages"]) == ["speech to motion", "render", "encode"]
     total = sum(stage["rtf"] for stage in report["stages"].values())
-    assert report["total"]["rtf"] == pytest.approx(total, abs=0.001) and 0 < report["first_frame_s"] < 30
+    assert report["total"]["rtf"] == pytest.approx(total, abs=0.001) and 0 < report["first_frame_s"] < whole_s
     info = video_info(film)
     assert info.size == (256, 256) and info.duration_s == pytest.approx(seconds, abs=0.1)
     assert list(tmp_path.iterdir()) == [film]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.render.mesh.beside import uv_turned_back
-from pipelines.render.mesh.geometry import SEGMENTS, face_centre
+from pipelines.render.mesh.rings import SEGMENTS, face_centre
 
 from .mesh_case import handle
 

@@ -19,7 +19,7 @@ from pipelines.portrait.landmarks import face_finder
 from pipelines.render import choose_renderer
 from pipelines.render.mesh import compose_kernels
 from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER
-from pipelines.render.mesh.geometry import SEGMENTS
+from pipelines.render.mesh.rings import SEGMENTS
 
 from .mesh_case import RENDERER, edited, handle, largest_difference, portrait, render
 

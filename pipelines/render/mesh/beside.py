@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d, minimum_filter1d
 
-from pipelines.render.mesh.geometry import RING_RADII, SEGMENTS, MeshGeometry, face_centre
+from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.rings import RING_RADII, SEGMENTS, face_centre
 
 Doubles = NDArray[np.float64]
 CLEAR_OF_SKIN, MARGIN = 0.03, 0.06

@@ -16,9 +16,11 @@ from pipelines.motion.atlas import load_atlas
 from pipelines.portrait.topology import N_MESH, OVAL
 from pipelines.render.mesh.anatomy import canonical_in_head
 from pipelines.render.mesh.beside import MARGIN
-from pipelines.render.mesh.geometry import SEGMENTS, TURNED_DEG, MeshGeometry, face_centre, smoothstep
+from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.kernels import blend_over, raster_flow
 from pipelines.render.mesh.posed import PosedMesh
+from pipelines.render.mesh.rings import SEGMENTS, TURNED_DEG, face_centre
 from pipelines.render.mesh.vertex_kernels import vertex_normals
 
 Floats = NDArray[np.float32]

@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.portrait.topology import N_MESH
-from pipelines.render.mesh.completion import mirror_ids
+from pipelines.render.mesh.completion import FAR, mirror_ids
 from pipelines.render.mesh.compose_kernels import lay_under
-from pipelines.render.mesh.geometry import SEGMENTS, MeshGeometry, face_centre, smoothstep
+from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.head_frame import smoothstep, yaw_of
 from pipelines.render.mesh.kernels import raster_flow
 from pipelines.render.mesh.layers import Layers
 from pipelines.render.mesh.posed import PosedMesh
+from pipelines.render.mesh.rings import SEGMENTS, face_centre
 
 Floats = NDArray[np.float32]
 RINGS = 7
@@ -27,8 +29,6 @@ NARROWER = 0.85
 """Width of the mirrored side over that of the near one: ears and hair lie less far back than the mesh thinks."""
 OUTER_FADE = 2
 """Rings over which it fades outwards."""
-FAR = 1e8
-"""Depths beyond this are where nothing was drawn."""
 
 
 class FarSide:
@@ -36,6 +36,7 @@ class FarSide:
 
     def __init__(self, layers: Layers, geometry: MeshGeometry) -> None:
         self._layers = layers
+        self._alpha = np.ascontiguousarray(layers.foreground[..., 3])
         direction = geometry.vertices[geometry.oval_ids, 0] - face_centre(geometry.landmarks)[0]
         towards = np.sign(geometry.frame.yaw_deg) * direction > 0.0
         grid = geometry.n_face + SEGMENTS * np.arange(RINGS)[:, None] + np.arange(SEGMENTS)
@@ -76,8 +77,8 @@ class FarSide:
         map_x, map_y, share, _ = (each[window] for each in self._maps)
         front = cv2.remap(self._layers.foreground, map_x, map_y, cv2.INTER_LINEAR)
         over_x, over_y = (np.ascontiguousarray(each[window]) for each in flow)
-        alpha = cv2.remap(self._layers.foreground, over_x, over_y, cv2.INTER_LINEAR)[..., 3]
-        lay_under(front, share, np.ascontiguousarray(alpha), self._layers.background[window], out[window])
+        alpha = np.asarray(cv2.remap(self._alpha, over_x, over_y, cv2.INTER_LINEAR), np.float32)
+        lay_under(front, share, alpha, self._layers.background[window], out[window])
         self._shown = (window, share * front[..., 3])
 
     def cover(self, alpha: Floats) -> None:
@@ -88,7 +89,7 @@ class FarSide:
 
     def _raster(self, posed: PosedMesh) -> tuple[slice, slice] | None:
         rotation = posed.rotation @ self._rest.rotation
-        now_deg = np.degrees(np.arcsin(-np.clip(rotation[2, 0], -1.0, 1.0)))
+        now_deg = yaw_of(rotation)
         out = float(smoothstep((1.0 - now_deg / self._rest.yaw_deg) / 2.0))
         to_px = self._from_head @ posed.rigid[:N_MESH]
         place = np.empty((len(self._beside), 3), np.float32)

@@ -15,7 +15,8 @@ from scipy.interpolate import make_interp_spline
 
 from pipelines.motion.atlas import load_atlas
 from pipelines.portrait.topology import N_MESH
-from pipelines.render.mesh.geometry import MeshGeometry, smoothstep
+from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.kernels import crease
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.skin import skin_share

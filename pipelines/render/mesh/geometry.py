@@ -21,27 +21,10 @@ from pipelines.render.mesh.rings import (
     RING_RADII,
     SEGMENTS,
     SILHOUETTE_DEPTH_IN_HEAD,
-    TURNED_DEG,
     distance_outside_oval,
-    face_centre,
     follow_weights,
     ring_triangles,
     ring_vertices,
-)
-
-__all__ = (
-    "BORDER_SHARE",
-    "RING_RADII",
-    "SEGMENTS",
-    "SILHOUETTE_DEPTH_IN_HEAD",
-    "TURNED_DEG",
-    "HeadFrame",
-    "MeshGeometry",
-    "build_geometry",
-    "face_centre",
-    "face_triangles",
-    "fit_head_frame",
-    "smoothstep",
 )
 
 Doubles = NDArray[np.float64]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.render.mesh.geometry import smoothstep
+from pipelines.render.mesh.head_frame import smoothstep
 
 Floats = NDArray[np.float32]
 FRAME_REACH, FRAME_DARK, FRAME_COLUMNS = 1.6, 0.26, 0.72

@@ -38,7 +38,12 @@ class HeadFrame:
     @property
     def yaw_deg(self) -> float:
         """Turn of the face away from the camera, sign as in `Motion`."""
-        return float(np.degrees(np.arcsin(-np.clip(self.rotation[2, 0], -1, 1))))
+        return yaw_of(self.rotation)
+
+
+def yaw_of(rotation: Doubles) -> float:
+    """Degrees by which a head of (3, 3) rotation in the picture turns away from the camera, sign as in `Motion`."""
+    return float(np.degrees(np.arcsin(-np.clip(rotation[2, 0], -1.0, 1.0))))
 
 
 def smoothstep(value: ArrayLike) -> Doubles:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.render.mesh.fill import push_pull
-from pipelines.render.mesh.geometry import smoothstep
+from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.layer_kernels import (
     ALPHA,
     EYE_CHANNELS,

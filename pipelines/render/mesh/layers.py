@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from pipelines.portrait.topology import OVAL
 from pipelines.render.mesh.fill import commonness, matched_grain, mirrored_edge, push_pull
-from pipelines.render.mesh.geometry import MeshGeometry, smoothstep
+from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.head_frame import smoothstep
 
 STRANGE = (20.0, 40.0)
 """Grey levels by which a pixel at the person's edge lies off every mixture of person and filling, from which it is

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from pipelines.render.mesh.anatomy import LID_ROWS_ABOVE_RIGHT, LID_UPPER, both_sides
 from pipelines.render.mesh.fill import push_pull
-from pipelines.render.mesh.geometry import smoothstep
 from pipelines.render.mesh.glasses import FRAME_REACH, Frame, find_frame, loose_frame
+from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.opening import Opening, box_around
 
 Floats = NDArray[np.float32]

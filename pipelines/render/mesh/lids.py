@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.motion.eyes import WIDEST
-from pipelines.render.mesh.geometry import smoothstep
+from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.lid_kernels import draw_lid_edge, lay_through_flow
 from pipelines.render.mesh.lid_skin import Lid
 from pipelines.render.mesh.opening import CURVE_SAMPLES, Opening, View, box_around

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.render.mesh.anatomy import CHIN
-from pipelines.render.mesh.geometry import MeshGeometry, smoothstep
+from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.layer_kernels import draw_mouth
 from pipelines.render.mesh.opening import Opening, View, box_around
 from pipelines.render.mesh.own_mouth import bite_curves, own_interior, shows_interior

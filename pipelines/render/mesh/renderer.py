@@ -21,17 +21,13 @@ from pipelines.render.mesh.completion import CheekCompletion
 from pipelines.render.mesh.eyes import EyeLayer
 from pipelines.render.mesh.far_side import FarSide
 from pipelines.render.mesh.folds import SkinFolds
-from pipelines.render.mesh.geometry import (
-    BORDER_SHARE,
-    SILHOUETTE_DEPTH_IN_HEAD,
-    MeshGeometry,
-    build_geometry,
-    smoothstep,
-)
+from pipelines.render.mesh.geometry import BORDER_SHARE, MeshGeometry, build_geometry
+from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.layers import Layers, cut_layers
 from pipelines.render.mesh.mouth import MouthLayer
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.rig import FaceRig
+from pipelines.render.mesh.rings import SILHOUETTE_DEPTH_IN_HEAD
 from pipelines.render.mesh.shading import FaceLight
 
 Floats = NDArray[np.float32]

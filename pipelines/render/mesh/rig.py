@@ -13,13 +13,14 @@ from pipelines.portrait.eyes import eye_ratio
 from pipelines.portrait.topology import EYE_INNER, EYE_OUTER, N_LANDMARKS
 from pipelines.render.mesh.anatomy import CHIN, IRIS_CENTRE
 from pipelines.render.mesh.basis import EYEBALL_RADIUS_IN_HEAD, MotionBasis, motion_basis, side_shares
-from pipelines.render.mesh.geometry import SEGMENTS, MeshGeometry
-from pipelines.render.mesh.head_frame import fit_head_frame, smoothstep, turn_pivot_in_head
+from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.head_frame import fit_head_frame, smoothstep, turn_pivot_in_head, yaw_of
 from pipelines.render.mesh.lashes import LashFollow
 from pipelines.render.mesh.lids import lids_of_gaze
 from pipelines.render.mesh.local_fields import local_fields
 from pipelines.render.mesh.photo_view import CAMERA_DISTANCE_IN_HEAD, PhotoView
 from pipelines.render.mesh.posed import PosedMesh
+from pipelines.render.mesh.rings import SEGMENTS
 from pipelines.render.mesh.stops import LidRows, LipStop
 from pipelines.render.mesh.unfolding import SkinUnfolding
 from pipelines.render.mesh.vertex_kernels import give_way, project
@@ -187,7 +188,7 @@ class FaceRig:
 
     def _turned_back(self, rotation: Doubles) -> float:
         frame = self._geometry.frame
-        now = np.degrees(np.arcsin(-np.clip((rotation @ frame.rotation)[2, 0], -1.0, 1.0)))
+        now = yaw_of(rotation @ frame.rotation)
         return float(smoothstep((frame.yaw_deg - now) * np.sign(frame.yaw_deg) / TURN_BACK_DEG))
 
     def _project(

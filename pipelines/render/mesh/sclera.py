@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.render.mesh.geometry import smoothstep
+from pipelines.render.mesh.head_frame import smoothstep
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]

@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.render.mesh.geometry import MeshGeometry, smoothstep
+from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.head_frame import smoothstep
 
 Floats = NDArray[np.float32]
 SAMPLED = np.array([50, 280, 205, 425, 101, 330, 118, 347, 36, 266, 4, 5, 195, 9, 151])

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.portrait.topology import LIPS_INNER, LIPS_OUTER, MOUTH_BOTTOM, MOUTH_TOP
-from pipelines.render.mesh.geometry import MeshGeometry, smoothstep
+from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.head_frame import smoothstep
 
 Floats = NDArray[np.float32]
 CM_PER_UNIT = 8.89

@@ -25,8 +25,12 @@ DOUBTFUL = 0.055
 """Right detections stay below this, see `Framed.doubt`; above it the face is also looked at from the other sides."""
 OTHER_SIDES_DEG = (180, 90, -90)
 DOUBT_PER_PX = 0.01
-UNCONFIRMED = 0.075
-"""Doubt added where the second look, at the crop, finds no face."""
+UNCONFIRMED = 0.15
+"""Doubt added where no look at the crop finds a face."""
+SOFT_PX, SOFT_DOUBT = 3.0, 0.02
+"""Blur of the crop for another look where none is found in it as it is, and doubt added to what that look finds. Drawn
+strokes and grain hide a face from the net, and what it saw from afar is up to 14 px beside the eyes; of most things
+that are no face it loses sight altogether."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,7 @@ class Framed:
     """Misfit to the mean face in head units, plus 0.01 per pixel by which two looks disagree. The landmark net also
     finds upright faces in faces that stand on their heads: it bends them (0.06 to 0.7) and contradicts itself."""
     confirmed: bool = True
-    """Whether the second look found the face again."""
+    """Whether a look at the crop found the face again."""
 
 
 def frame_face(photo: Picture, face: Face) -> Framed:
@@ -62,19 +66,29 @@ def frame_face(photo: Picture, face: Face) -> Framed:
     return min(looks, key=lambda look: (not look.confirmed, look.doubt))
 
 
-def _settle(photo: Picture, face: Face, *, cuts_left: int = MAX_CUTS) -> Framed:
-    """Cut, look again and cut better until the crop rests. `face` is in photo pixels."""
+def _settle(photo: Picture, face: Face, *, cuts_left: int = MAX_CUTS, soft: bool = False) -> Framed:
+    """Cut, look again and cut better until the crop rests. `face` is in photo pixels; `soft` looks at it blurred."""
     matrix = crop_transform(face.landmarks)
     image = cut(photo, matrix, size=CROP_SIZE)
     expected = face.moved(matrix)
-    in_crop = _middle_face(face_finder().detect(image))
+    in_crop = _look(image, soft=soft)
     if in_crop is None:
+        clearer = None if soft else _look(image, soft=True)
+        if clearer is not None:
+            return _settle(photo, clearer.moved(invert(matrix)), soft=True)
         return Framed(matrix, image, expected, _misfit(expected) + UNCONFIRMED, confirmed=False)
     better = in_crop.moved(invert(matrix))
     if cuts_left > 1 and _shift_px(matrix, crop_transform(better.landmarks)) > SETTLED_PX:
-        return _settle(photo, better, cuts_left=cuts_left - 1)
+        return _settle(photo, better, cuts_left=cuts_left - 1, soft=soft)
     disagreement_px = float(np.abs(expected.landmarks - in_crop.landmarks)[:, :2].mean())
-    return Framed(matrix, image, in_crop, _misfit(in_crop) + DOUBT_PER_PX * disagreement_px)
+    doubt = _misfit(in_crop) + DOUBT_PER_PX * disagreement_px + (SOFT_DOUBT if soft else 0.0)
+    return Framed(matrix, image, in_crop, doubt)
+
+
+def _look(crop: Picture, *, soft: bool) -> Face | None:
+    """The face in the middle of a crop."""
+    seen = np.asarray(cv2.GaussianBlur(crop, (0, 0), SOFT_PX), np.uint8) if soft else crop
+    return _middle_face(face_finder().detect(seen))
 
 
 def _middle_face(faces: list[Face]) -> Face | None:

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from pipelines.assets import PORTRAITS
 from pipelines.errors import StudioError
 from pipelines.evaluation.degraded_inputs import cartoon
-from pipelines.portrait.crop import transform
+from pipelines.portrait import framing
+from pipelines.portrait.crop import invert, transform
 from pipelines.portrait.landmarks import face_finder
 from pipelines.portrait.load import load_photo
 from pipelines.portrait.register import keypoints_in_crop, register
@@ -200,8 +201,26 @@ def test_a_drawn_smiley_is_no_face() -> None:
 
 
 def test_an_inked_drawing_of_a_face_is_a_face(portrait: Callable[[str], Portrait]) -> None:
-    """The landmarker finds it once, and not again in the crop."""
+    """The landmarker finds it once, and again only in the softened crop."""
     assert register(cartoon(portrait("admiral"))).image.shape == (512, 512, 3)
+
+
+def test_the_eyes_of_a_posterised_painting_are_found_where_they_are(portrait: Callable[[str], Portrait]) -> None:
+    # seen from afar alone they would be 14 px beside
+    true = portrait("pearl_earring")
+    drawn = register(cartoon(true))
+    in_photo = transform(invert(true.crop_from_photo), true.landmarks_in_crop)
+    expected = transform(drawn.crop_from_photo, in_photo)[:, :2]
+    eyes = np.concatenate(EYES)
+    assert np.abs(drawn.landmarks_in_crop[eyes, :2] - expected[eyes]).mean() < 5.0
+
+
+def test_what_no_second_look_confirms_is_refused(
+    photo: Callable[[str], Photo], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(framing, "_middle_face", lambda faces: None)
+    with pytest.raises(StudioError, match="plain view"):
+        register(photo("astronaut"))
 
 
 def test_a_face_cut_in_half_by_the_edge_is_refused() -> None:

@@ -63,7 +63,8 @@ def own_interior(
     cv2.fillPoly(mask, [np.round((ring_px - (x0, y0)) * 16).astype(np.int32)], 1, cv2.LINE_8, 4)  # pyright: ignore
     inner = cv2.erode(mask, np.ones((3, 3), np.uint8))
     grown = push_pull(photo, inner.astype(np.float32)) if inner.any() else photo
-    rim = cv2.GaussianBlur(cv2.dilate(mask, np.ones((3, 3), np.uint8)).astype(np.float32), (0, 0), 0.8)[..., None]
+    # the row of pixels along the lips is half lip: drawn out, it would be a line across the mouth
+    rim = cv2.GaussianBlur(inner.astype(np.float32), (0, 0), 0.8)[..., None]
     grown = photo * rim + grown * (1 - rim)
     return np.concatenate([photo, grown], 2).astype(np.float32), np.array([x0, y0], np.float64), inner > 0
 

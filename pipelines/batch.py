@@ -12,8 +12,9 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from pipelines.batch_jobs import Job, Outcome, do_job, file_sha256
+from pipelines.batch_jobs import Job, Outcome, do_job
 from pipelines.errors import StudioError
+from pipelines.files import file_sha256
 
 
 class State:

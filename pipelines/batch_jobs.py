@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import StudioError
+from pipelines.files import file_sha256
 from pipelines.motion.edit import Edit
 
 MAX_JOBS = 100_000
 MAX_FILE_BYTES = 64 << 20
 _PATHS = ("photo", "edit", "audio", "driver", "project", "output")
-_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,12 +242,3 @@ def _edit_of(job: Job) -> Edit:
         raise StudioError(f"`edit` should be a readable edit file: {job.edit}") from error
     over = Edit.of(job.values).values()
     return Edit.of(saved.values() | over, mask=saved.mask)
-
-
-def file_sha256(path: Path) -> str:
-    """Hash of a file, read in blocks."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_CHUNK):
-            digest.update(block)
-    return digest.hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import os
 import tempfile
@@ -29,6 +30,12 @@ def read_file(path: Path, *, what: str, max_bytes: int) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise StudioError(f"{what} should be a file that can be read: {error.strerror}: {path}") from error
+
+
+def file_sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file, read in blocks."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomic(path: Path, data: bytes) -> Path:

@@ -50,15 +50,8 @@ class History:
 
     @property
     def labels(self) -> tuple[str, ...]:
+        """What each step was, the first one first."""
         return tuple(step.label for step in self.steps)
-
-    @property
-    def can_undo(self) -> bool:
-        return self.position > 0
-
-    @property
-    def can_redo(self) -> bool:
-        return self.position < len(self.steps) - 1
 
     def push(self, document: Document, *, label: str, joins: str | None = None) -> History:
         """A new step on what is at hand; steps that were undone are forgotten, and the oldest when there are too many.
@@ -101,6 +94,7 @@ class History:
         return replace(self, position=position)
 
     def to_last(self) -> History:
+        """At the newest step."""
         return replace(self, position=len(self.steps) - 1)
 
     @property

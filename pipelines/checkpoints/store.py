@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -14,12 +13,12 @@ from typing import Literal
 from pipelines.checkpoints.download import Progress, download
 from pipelines.checkpoints.registry import FILES, RENDERING, CheckpointFile
 from pipelines.errors import StudioError
+from pipelines.files import file_sha256
 
 State = Literal["missing", "present", "good", "bad"]
 FOLDER_VARIABLE = "DITTO_CHECKPOINTS"
 HUBERT_VARIABLE = "DITTO_HUBERT"
 """A folder or a Hugging Face name with HuBERT weights, instead of the graph of Ditto's release."""
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -151,19 +150,10 @@ def _check_bytes(file: CheckpointFile, path: Path) -> list[str]:
             )
         notes.append("size")
     if file.sha256 is not None:
-        if sha256_of(path) != file.sha256:
+        if file_sha256(path) != file.sha256:
             raise StudioError(f"`{file.name}` should have the hash its release publishes; fetch it again: {path}")
         notes.append("hash")
     return notes
-
-
-def sha256_of(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def convert(file: CheckpointFile, folder: Path) -> Path:
@@ -189,7 +179,7 @@ def convert(file: CheckpointFile, folder: Path) -> Path:
     # Shared tensors, such as the transformer's rotary frequencies, must be apart in a safetensors file.
     tensors = {key: value.clone().contiguous() for key, value in read_tensors(path, size=file.size).items()}
     target, temporary = path.with_suffix(".safetensors"), path.with_suffix(".part")
-    about = {"format": "pt", "source": json.dumps({"file": file.path, "sha256": sha256_of(path)})}
+    about = {"format": "pt", "source": json.dumps({"file": file.path, "sha256": file_sha256(path)})}
     try:
         save_file(tensors, temporary, metadata=about)
         temporary.replace(target)

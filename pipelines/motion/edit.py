@@ -10,12 +10,13 @@ import base64
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipelines.errors import StudioError
+from pipelines.json_document import read_document
 from pipelines.motion.compose import RATIO_SLOTS, compose, is_default
 from pipelines.motion.control import AS_PHOTOGRAPHED, Slot
 from pipelines.motion.controls import N_SLOTS, SLOT_DEFAULT, SLOTS, clip_to_slots, resolve
@@ -172,15 +173,7 @@ def _frozen(vector: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _read_document(text: str | bytes) -> Edit:
-    try:
-        document: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise StudioError(f"The edit file should be JSON but is not ({error}); export it again.") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise StudioError(f'The edit file should have "format": "{FORMAT}" but has not; choose an edit file.')
-    version = document.get("version")
-    if type(version) is not int or version != VERSION:
-        raise StudioError(f"`version` of the edit file should be {VERSION} but is {version!r}; export it again.")
+    document = read_document(text, name="edit", format=FORMAT, version=VERSION)
     unknown = document.keys() - {"format", "version", "values", "mask"}
     if unknown:
         raise StudioError(

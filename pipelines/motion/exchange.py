@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines.errors import StudioError
 from pipelines.files import read_file, write_atomic
+from pipelines.json_document import read_document
 from pipelines.motion.exchange_arkit import read_arkit, write_arkit
 from pipelines.motion.exchange_template import read_template, write_template
 from pipelines.motion.space import Motion
@@ -52,16 +53,9 @@ def read_json_track(data: bytes) -> Track:
     """
     if data.count(b'"') > _MAX_QUOTES:
         raise StudioError("The track file should hold numbers under few names but holds many; choose a track file.")
-    try:
-        document: Any = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise StudioError(f"The track file should be JSON but is not ({type(error).__name__}).") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise StudioError(f'The track file should have "format": "{FORMAT}" but has not; choose a track file.')
-    version, relative, label = (document.get(key) for key in ("version", "relative", "label"))
+    document = read_document(data, name="track", format=FORMAT, version=VERSION)
+    relative, label = document.get("relative"), document.get("label")
     fps: Any = document.get("fps")
-    if type(version) is not int or version != VERSION:
-        raise StudioError(f"`version` of the track file should be {VERSION} but is {str(version)[:20]!r}.")
     if not (type(fps) in (int, float) and isinstance(relative, bool) and isinstance(label, str)):
         raise StudioError("The track file should have a frame rate, a mode and a label but lacks one; save it again.")
     motion, reference = (_motion(document.get(key), key) for key in ("motion", "reference"))

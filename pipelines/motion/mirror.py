@@ -9,7 +9,6 @@ from pipelines.errors import StudioError
 from pipelines.motion.control import Slot
 from pipelines.motion.controls import N_SLOTS, SLOT_BY_KEY, SLOTS
 from pipelines.motion.dims import DIMS
-from pipelines.motion.space import Motion
 
 _NEGATED = frozenset({"mouth_sideways", "yaw_deg", "roll_deg", "move_x", "gaze_x_deg"})
 """Controls whose positive direction is a side; raw dims carry their own sign."""
@@ -48,23 +47,6 @@ def mirror_vector(vector: NDArray[np.float32]) -> NDArray[np.float32]:
 def mirror_exp(exp63: NDArray) -> NDArray:
     """(..., 63) expression difference with sides exchanged: certain for eyes, jaw and lips, the rest stays."""
     return exp63[..., DIM_MIRROR] * DIM_MIRROR_SIGN
-
-
-def mirror_motion(motion: Motion, source: Motion) -> Motion:
-    """The departure of `motion` from `source` (one frame) with sides exchanged, on the same source."""
-    shape = motion.exp.shape
-    exp = mirror_exp((motion.exp - source.exp).reshape(-1, len(DIMS))).reshape(shape)
-    side = mirror_exp((motion.side - source.side).reshape(-1, len(DIMS))).reshape(shape)
-    gaze = source.gaze_deg + (motion.gaze_deg - source.gaze_deg)[:, ::-1] * np.array([-1, 1])
-    t = (source.t + (motion.t - source.t) * np.array([-1, 1, 1])).astype(np.float32)
-    return motion.with_(
-        exp=source.exp + exp,
-        side=source.side - side,
-        yaw_deg=2 * source.yaw_deg - motion.yaw_deg,
-        roll_deg=2 * source.roll_deg - motion.roll_deg,
-        t=t,
-        gaze_deg=gaze.astype(np.float32),
-    )
 
 
 def mirror_mask(mask: bytes) -> bytes:

@@ -19,8 +19,6 @@ from pipelines.motion.space import (
     N_PACKED,
     Motion,
     bins_to_degrees,
-    rotation_degrees,
-    rotation_matrix,
 )
 
 Floats = NDArray[np.float32]
@@ -154,17 +152,3 @@ def mix_relative(
         departure = getattr(driven, key) - getattr(rest, key)
         mixed[key] = getattr(source, key) + np.float32(weight) * departure
     return Motion(**mixed, scale=np.repeat(source.scale, len(driven)))
-
-
-def mix_relative_rotation(source: Motion, driven: Motion, *, reference: Motion | None = None) -> Motion:
-    """LivePortrait's relative motion: rotations compose, scales multiply (oracle `relative.all`).
-
-    R = (R_d R_0^T) R_s, scale = s_s s_d / s_0, exp and t by difference, t_z = 0.
-    """
-    rest = driven[0] if reference is None else reference
-    mixed = mix_relative(source, driven, reference=rest)
-    r_driven, r_rest, r_source = (rotation_matrix(m.pitch_deg, m.yaw_deg, m.roll_deg) for m in (driven, rest, source))
-    pitch, yaw, roll = rotation_degrees(r_driven @ np.swapaxes(r_rest, -1, -2) @ r_source)
-    t = mixed.t * np.array([1, 1, 0], np.float32)
-    scale = (source.scale * driven.scale / rest.scale).astype(np.float32)
-    return mixed.with_(pitch_deg=pitch, yaw_deg=yaw, roll_deg=roll, t=t, scale=scale)

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import StudioError
+from pipelines.json_document import read_document
 from pipelines.motion.control import AS_PHOTOGRAPHED, Slot
 from pipelines.motion.controls import N_SLOTS, SLOT_BY_KEY, SLOT_DEFAULT, SLOTS, clip_to_slots
 from pipelines.motion.edit import Edit, mirror_edit
@@ -228,15 +229,8 @@ def emotions_as_controls(edit: Edit) -> Edit:
 
 
 def _read_pose(text: str | bytes) -> Pose:
-    try:
-        document: Any = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise StudioError(f"The pose file should be JSON but is not ({type(error).__name__}).") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise StudioError(f'The pose file should have "format": "{FORMAT}" but has not; choose a pose file.')
-    version, label, picture = (document.get(key) for key in ("version", "label", "thumbnail"))
-    if type(version) is not int or version != VERSION:
-        raise StudioError(f"`version` of the pose file should be {VERSION} but is {str(version)[:20]!r}.")
+    document = read_document(text, name="pose", format=FORMAT, version=VERSION)
+    label, picture = document.get("label"), document.get("thumbnail")
     if not isinstance(label, str) or len(label) > MAX_LABEL:
         raise StudioError(f"`label` of the pose file should be text of at most {MAX_LABEL} letters.")
     return Pose("own", label, "own", Edit.from_json(json.dumps(document.get("edit"))), _thumbnail(picture))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pipelines.motion.controls import REGIONS as REGION_ROWS
-from pipelines.motion.controls import SLOT_BY_KEY, SLOT_DEFAULT, slots_of
+from pipelines.motion.controls import SLOT_BY_KEY, slots_of
 from pipelines.motion.dims import DIM_REGIONS, DIMS, KEYPOINT_REGIONS
 from pipelines.motion.space import N_EXP
 
@@ -110,48 +110,44 @@ def dim_weights(right: NDArray, left: NDArray) -> tuple[NDArray, NDArray]:
 
 
 def union(a: ArrayLike, b: ArrayLike) -> NDArray:
-    """Soft union: the larger weight."""
+    """Soft union of weights of any one shape: the larger one."""
     return np.maximum(a, b)
 
 
 def exclude(a: ArrayLike, b: ArrayLike) -> NDArray:
-    """`a` without `b`: the smaller of `a` and what `b` leaves."""
+    """`a` without `b`, weights of one shape: the smaller of `a` and what `b` leaves."""
     return np.minimum(a, invert(b))
 
 
 def invert(a: ArrayLike) -> NDArray:
-    """1 - a."""
+    """What weights leave: 1 - a."""
     return 1 - np.asarray(a)
 
 
-_PRESET_REGIONS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "all": ("All", REGIONS),
-    "except_lips": ("Except lips", tuple(r for r in REGIONS if r != "mouth")),
-    "lips_only": ("Lips only", ("mouth",)),
-    "upper_face": ("Upper face", ("brows", "eyes", "gaze")),
-    "neck_stable": ("Neck stable", ("mouth", "eyes", "gaze", "head")),
-    "eyes_only": ("Eyes only", ("eyes", "gaze")),
-}
-"""`neck_stable` is the paper's case: lips, eyes and head pose follow, every other point keeps the source."""
+def _only(*kept: str) -> NDArray:
+    return np.array([float(region in kept) for region in REGIONS])
 
 
-def _preset(kept: tuple[str, ...]) -> dict[str, float]:
+def _slot_weights(weights: NDArray) -> dict[str, float]:
     return {
-        f"region_{key}{suffix}": float(key in kept)
-        for key, _, sided in REGION_ROWS
+        f"region_{key}{suffix}": float(weight)
+        for (key, _, sided), weight in zip(REGION_ROWS, weights, strict=True)
         for suffix in (("_right", "_left") if sided else ("",))
     }
 
 
+_ALL, _EYES, _LIPS = _only(*REGIONS), _only("eyes", "gaze"), _only("mouth")
+_PRESET_WEIGHTS: dict[str, tuple[str, NDArray]] = {
+    "all": ("All", _ALL),
+    "except_lips": ("Except lips", exclude(_ALL, _LIPS)),
+    "lips_only": ("Lips only", _LIPS),
+    "upper_face": ("Upper face", union(_EYES, _only("brows"))),
+    "neck_stable": ("Neck stable", union(union(_LIPS, _EYES), _only("head"))),
+    "eyes_only": ("Eyes only", _EYES),
+}
+"""`neck_stable` is the paper's case: lips, eyes and head pose follow, every other point keeps the source."""
+
 PRESETS: dict[str, tuple[str, Mapping[str, float]]] = {
-    name: (label, _preset(kept)) for name, (label, kept) in _PRESET_REGIONS.items()
+    name: (label, _slot_weights(weights)) for name, (label, weights) in _PRESET_WEIGHTS.items()
 }
 """name -> (label, slot -> weight)."""
-
-
-def preset_vector(name: str) -> Floats:
-    """(N_SLOTS,) the default edit with the weights of one preset."""
-    vector = SLOT_DEFAULT.copy()
-    for key, weight in PRESETS[name][1].items():
-        vector[SLOT_BY_KEY[key].index] = weight
-    return vector

@@ -71,11 +71,6 @@ class Stack:
         merged = self.merge(source, base, seconds)
         return resolve_edit(source, base, Edit(merged.vectors[0]), extra=merged.extra)
 
-    def edit_at(self, source: HasSource, base: Motion, seconds: float) -> Edit:
-        """The whole stack as one edit at one moment, what the sliders read; without the parts of layers that act in
-        some regions only."""
-        return Edit(self.merge(source, base, seconds).vectors[0], self.edit.mask)
-
     def motion(self, source: HasSource, track: Track) -> Motion:
         """All frames of a track with the stack on them."""
         base = track.base(source)

@@ -83,10 +83,6 @@ class Track:
         """A range of frames; the rest frame stays, so that a cut does not change what the face does."""
         return replace(self, motion=self.motion[window])
 
-    def frame_of(self, seconds: float) -> float:
-        """Frame index of a time, with its fraction, held inside the track."""
-        return min(max(seconds * self.fps, 0.0), len(self) - 1.0)
-
     def at(self, source: HasSource, frame: float) -> Motion:
         """One base frame for `apply_edit`, in constant time.
 

@@ -62,10 +62,6 @@ class Networks:
         nets = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: net for name, net in nets.items() if net is not None}
 
-    def without_retargeting(self) -> Networks:
-        """The same networks less the two that only LivePortrait's release has."""
-        return replace(self, eye=None, lip=None)
-
     def prepared(self, device: torch.device, *, half: bool = False) -> Networks:
         """The networks ready to render: spectral norms folded, on `device`, heavy parts in half precision if wanted.
 

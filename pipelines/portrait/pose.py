@@ -27,12 +27,8 @@ class HeadPose:
     centre_in_crop: Doubles
     """(3,) pixels of the crop."""
 
-    def to_crop(self, points_in_mesh: NDArray[np.floating]) -> Doubles:
-        """(..., 3) points of the head frame to crop pixels."""
-        return self.scale_px * np.asarray(points_in_mesh, np.float64) @ self.rotation.T + self.centre_in_crop
-
     def to_mesh(self, points_in_crop: NDArray[np.floating]) -> Doubles:
-        """(..., 3) crop pixels to the head frame; inverse of `to_crop`."""
+        """(..., 3) crop pixels to the head frame."""
         return (np.asarray(points_in_crop, np.float64) - self.centre_in_crop) @ self.rotation / self.scale_px
 
 

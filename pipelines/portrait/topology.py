@@ -61,7 +61,6 @@ BROW_INNER = (4, 5)
 
 NOSE = _ids(168, 351, 419, 248, 456, 420, 360, 278, 294, 327, 326, 2, 97, 98, 64, 48, 131, 198, 236, 3, 196, 122)
 """(22,) outline of the nose from the bridge around the wings; entry 11 is its base."""
-NOSE_TIP = 4
 
 RINGS = MappingProxyType(
     {

@@ -15,7 +15,6 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import StudioError
@@ -177,33 +176,6 @@ def export_graph(
     model = program.model_proto
     onnx.checker.check_model(model)
     return model
-
-
-def export_networks(
-    networks: Networks,
-    folder: Path,
-    *,
-    half: bool = False,
-    sampler: Sampler = "rewritten",
-    names: tuple[str, ...] | None = None,
-    progress: Progress | None = None,
-) -> dict[str, Path]:
-    """Write the graphs as `<name>.onnx`; returns their paths."""
-    folder.mkdir(parents=True, exist_ok=True)
-    specs = {**graph_specs(networks), **split_specs(networks)}
-    chosen = names or tuple(graph_specs(networks))
-    paths = {}
-    for i, name in enumerate(chosen):
-        if progress:
-            progress(i / len(chosen), f"exporting the {specs[name].title}")
-        model = export_graph(networks, specs[name], half=half, sampler=sampler)
-        paths[name] = folder / f"{name}.onnx"
-        temporary = paths[name].with_suffix(".part")
-        temporary.write_bytes(model.SerializeToString())
-        temporary.replace(paths[name])
-    if progress:
-        progress(1.0, "graphs exported")
-    return paths
 
 
 def graph_hash(model: bytes) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.errors import StudioError
 from pipelines.motion.space import Floats
 from pipelines.render.base import Frame
-from pipelines.render.neural import NeuralRenderer, Progress
+from pipelines.render.neural import Progress
 
 if TYPE_CHECKING:
     import torch
@@ -160,20 +159,3 @@ def device_title(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return {"mps": "Apple GPU", "cpu": "CPU"}.get(device.type, device.type)
-
-
-def load_neural(
-    folder: Path | None = None, *, device: torch.device | str | None = None, progress: Progress | None = None
-) -> NeuralRenderer:
-    """The torch renderer with the released weights, on the best device unless one is given.
-
-    Raises:
-        StudioError: weight files are missing, with the command that fetches them, or are bad.
-    """
-    import torch
-
-    from pipelines.checkpoints.loading import load_networks
-
-    chosen = choose_device() if device is None else torch.device(device)
-    backend = TorchBackend(load_networks(folder, progress=progress), device=chosen, half=half_is_safe(chosen))
-    return NeuralRenderer(backend, reason=f"The weights are here and torch computes on {device_title(chosen)}.")

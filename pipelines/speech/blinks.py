@@ -66,26 +66,6 @@ def blink_starts(options: BlinkOptions) -> Iterator[int]:
         frame += BLINK_FRAMES
 
 
-def blink_index(n_frames: int, options: BlinkOptions | None) -> NDArray[np.int64]:
-    """(n_frames,) row of the blink table per frame, 0 between blinks (oracle `blink_index`).
-
-    No blink starts within the last gap of the clip, so a clip of under six seconds may not blink.
-
-    Args:
-        options: None for no blinks.
-    """
-    index = np.zeros(n_frames, np.int64)
-    if options is None:
-        return index
-    last_gap = options.gaps[-1] if options.gaps else next(_gaps(options, stream=1))
-    end = n_frames - max(last_gap, BLINK_FRAMES)
-    for start in blink_starts(options):
-        if start >= end:
-            return index
-        index[start : start + BLINK_FRAMES] = np.arange(BLINK_FRAMES)
-    return index
-
-
 class Blinks:
     """Expression offsets of blinks, frame after frame."""
 

@@ -22,6 +22,13 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("-o", "--output", type=Path, metavar="PATH", help="folder of the run; file of the lip network")
     parser.add_argument("--sentences", type=int, metavar="N", help="of the corpus (default: as in its options)")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the corpus")
+    parser.add_argument(
+        "--films",
+        type=Path,
+        nargs="+",
+        metavar="FILE",
+        help="a corpus of your films of one speaking face each instead",
+    )
     parser.set_defaults(run=_run)
 
 
@@ -55,9 +62,19 @@ def _build_corpus(options: argparse.Namespace) -> None:
     from pipelines.training.corpus import CorpusOptions, build_corpus
 
     folder = _required(options.corpus, "--corpus")
+    if options.films:
+        from pipelines.portrait.video_motion import LandmarkMotionExtractor
+        from pipelines.training.corpus_film import build_film_corpus
+
+        extractor = LandmarkMotionExtractor()
+        _say_frames(build_film_corpus(folder, options.films, extractor, progress=show_progress), folder)
+        return
     sentences = CorpusOptions.sentences if options.sentences is None else options.sentences
     made = CorpusOptions(sentences=sentences, seed=options.seed)
-    frames = build_corpus(folder, made, progress=show_progress)
+    _say_frames(build_corpus(folder, made, progress=show_progress), folder)
+
+
+def _say_frames(frames: int, folder: Path) -> None:
     sys.stdout.write(f"{frames} frames, {frames / 1500:.0f} minutes: {folder}\n")
 
 

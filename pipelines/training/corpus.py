@@ -56,7 +56,7 @@ class CorpusOptions:
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """What the trainer reads: utterances one after another."""
+    """What the trainer reads: utterances one after another; shapes as the module says."""
 
     starts: NDArray[np.int64]
     features: Floats
@@ -82,17 +82,18 @@ def build_corpus(folder: Path, options: CorpusOptions, *, progress: Progress | N
             batch.append(example(augmented(clean, rng) if copy or number % 2 else clean, options, rng))
             frames += len(batch[-1]["motion"])
         if len(batch) >= options.per_shard:
-            _write(folder / f"{shards:04d}.npz", batch)
+            write_shard(folder / f"{shards:04d}.npz", batch)
             shards, batch = shards + 1, []
         if progress is not None:
             progress((number + 1) / options.sentences, f"{number + 1} of {options.sentences} sentences")
     if batch:
-        _write(folder / f"{shards:04d}.npz", batch)
+        write_shard(folder / f"{shards:04d}.npz", batch)
     return frames
 
 
 def example(utterance: Utterance, options: CorpusOptions, rng: np.random.Generator) -> dict[str, Floats]:
-    """The arrays of one utterance."""
+    """The arrays of one utterance of T frames: `features` (T, N_PHONETIC), `motion` (T, 265) relative to rest,
+    `emotion` (8,), `eye_open` (2,), `eye_ball` (6,), `kp` (63,)."""
     features = phonetic_features(utterance.samples)
     heard = features[:, CURVE_COLUMNS]
     share = np.float32(options.exact_share)
@@ -131,7 +132,12 @@ def read_shard(path: Path) -> Shard:
     return Shard(**{name: arrays[name] for name in names})
 
 
-def _write(path: Path, batch: list[dict[str, Floats]]) -> None:
+def write_shard(path: Path, batch: list[dict[str, Floats]]) -> None:
+    """Write examples, each with the arrays that `example` gives, as one shard.
+
+    Raises:
+        StudioError: the folder cannot be written.
+    """
     over_time = {name: np.concatenate([case[name] for case in batch]) for name in ("features", "motion")}
     fixed = {name: np.stack([case[name] for case in batch]) for name in ("emotion", "eye_open", "eye_ball", "kp")}
     starts = np.cumsum([0, *(len(case["motion"]) for case in batch)])

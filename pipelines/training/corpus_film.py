@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from pipelines.motion.space import Motion
 from pipelines.portrait.video_motion import FaceMotion, MotionExtractor, read_motion
 from pipelines.speech.audio import load_audio
 from pipelines.speech.features.phonetic import phonetic_features
+from pipelines.training.corpus import Progress, write_shard
 
 Floats = NDArray[np.float32]
 
@@ -21,6 +23,37 @@ LEAST_SEEN = 0.9
 """Share of the frames that must show the face."""
 LID_DISTANCES = 3
 """The opening that the models are told is a sum of this many lid distances over the eye width."""
+
+
+def build_film_corpus(
+    folder: Path,
+    films: Sequence[Path],
+    extractor: MotionExtractor,
+    *,
+    emotion: str = "neutral",
+    progress: Progress | None = None,
+) -> int:
+    """Write films as shards, beside others in the folder; returns the number of frames.
+
+    Args:
+        films: one utterance each.
+        emotion: what all of them show.
+
+    Raises:
+        StudioError: as `film_example`, with the film's name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = 0
+    for number, path in enumerate(films):
+        try:
+            made = film_example(path, extractor, emotion=emotion)
+        except StudioError as error:
+            raise StudioError(f"{path.name}: {error}") from error
+        write_shard(folder / f"film_{number:04d}.npz", [made])
+        frames += len(made["motion"])
+        if progress is not None:
+            progress((number + 1) / len(films), f"{number + 1} of {len(films)} films")
+    return frames
 
 
 def film_example(path: Path, extractor: MotionExtractor, *, emotion: str = "neutral") -> dict[str, Floats]:

@@ -188,21 +188,20 @@ def test_only_solo_layers_act_where_there_is_one() -> None:
     source = random_source(np.random.default_rng(0))
     a, b = constant({"yaw_deg": 10}), constant({"pitch_deg": 5}, solo=True)
     muted_solo = constant({"roll_deg": 5}, solo=True, muted=True)
-    vector = Stack(layers=(a, b, muted_solo)).edit_at(source, source.motion, 0)
-    assert vector.values() == {"pitch_deg": 5.0}
-    assert Stack(layers=(a, muted_solo)).edit_at(source, source.motion, 0).values() == {"yaw_deg": 10.0}
+    for stacked, heard in (((a, b, muted_solo), {"pitch_deg": 5.0}), ((a, muted_solo), {"yaw_deg": 10.0})):
+        assert Edit(Stack(layers=stacked).merge(source, source.motion, 0).vectors[0]).values() == heard
 
 
 def test_half_of_an_eye_ratio_starts_from_the_lids_of_the_base() -> None:
     source = Source(random_motion(np.random.default_rng(0)), np.array([0.3, 0.3], np.float32))
     blinking = apply_edit(source, source.motion, Edit.of({"blink": 0.5}))
     stack = Stack(layers=(constant({"eye_ratio": 0.3}, opacity=0.5),))
-    asked = stack.edit_at(source, blinking, 0)
+    asked = Edit(stack.merge(source, blinking, 0).vectors[0])
     assert asked.value("eye_ratio") == pytest.approx(0.5 * (0.15 + 0.3), abs=1e-4)
     gone = Stack(layers=(constant({"eye_ratio": 0.3}, start_s=5),)).apply(source, blinking, 0)
     assert gone is blinking
-    factor = Stack(layers=(constant({"eye_ratio": 0.5}, mode="multiply"),)).edit_at(source, blinking, 0)
-    assert factor.value("eye_ratio") == pytest.approx(0.075, abs=1e-4)
+    factor = Stack(layers=(constant({"eye_ratio": 0.5}, mode="multiply"),)).merge(source, blinking, 0)
+    assert Edit(factor.vectors[0]).value("eye_ratio") == pytest.approx(0.075, abs=1e-4)
 
 
 @given(generators(), st.lists(layers(), max_size=3), TIMES)

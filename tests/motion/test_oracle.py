@@ -12,7 +12,7 @@ from pipelines.motion.controls import CONTROL_BY_KEY
 from pipelines.motion.emotion import emotion_vector
 from pipelines.motion.eyes import LOWER_LID, UPPER_LID
 from pipelines.motion.fold import gaze_to_exp
-from pipelines.motion.pack import PackedFields, mix_relative_rotation, pack_fields, unpack_fields
+from pipelines.motion.pack import PackedFields, mix_relative, pack_fields, unpack_fields
 from pipelines.motion.space import Motion, bins_to_degrees, keypoints, rotation_degrees, rotation_matrix
 from pipelines.portrait.eyes import eye_state
 
@@ -106,7 +106,19 @@ def test_relative_motion(golden: Any) -> None:
         t=at("relative.in.driving.t"),
         scale=at("relative.in.driving.scale")[:, 0],
     )
-    got = keypoints(at("relative.in.source.kp"), mix_relative_rotation(source, driven))
+    # LivePortrait composes rotations, multiplies scales and leaves depth; the rest is our relative motion
+    rest = driven[0]
+    r_driven, r_rest, r_source = (rotation_matrix(m.pitch_deg, m.yaw_deg, m.roll_deg) for m in (driven, rest, source))
+    pitch, yaw, roll = rotation_degrees(r_driven @ np.swapaxes(r_rest, -1, -2) @ r_source)
+    mixed = mix_relative(source, driven)
+    mixed = mixed.with_(
+        pitch_deg=pitch,
+        yaw_deg=yaw,
+        roll_deg=roll,
+        t=mixed.t * np.array([1, 1, 0], np.float32),
+        scale=source.scale * driven.scale / rest.scale,
+    )
+    got = keypoints(at("relative.in.source.kp"), mixed)
     agree(got, at("relative.out.relative.all.x_d"))
 
 

@@ -27,7 +27,6 @@ from pipelines.motion.regions import (
     exclude,
     feather,
     invert,
-    preset_vector,
     region_weights,
     union,
 )
@@ -89,13 +88,13 @@ def test_feather_is_an_average(w: np.ndarray, amount: float) -> None:
 
 
 def test_presets() -> None:
-    assert (preset_vector("all") == SLOT_DEFAULT).all()
+    assert (Edit.of(PRESETS["all"][1]).vector == SLOT_DEFAULT).all()
     for name in PRESETS:
-        right, left = region_weights(preset_vector(name))
+        right, left = region_weights(Edit.of(PRESETS[name][1]).vector)
         assert np.array_equal(right, left)
-    lips, rest = (region_weights(preset_vector(name))[0] for name in ("lips_only", "except_lips"))
+    lips, rest = (region_weights(Edit.of(PRESETS[name][1]).vector)[0] for name in ("lips_only", "except_lips"))
     assert np.array_equal(invert(lips), rest)
-    eyes = dim_weights(*region_weights(preset_vector("eyes_only")))[0]
+    eyes = dim_weights(*region_weights(Edit.of(PRESETS["eyes_only"][1]).vector))[0]
     assert {k for k in range(21) if eyes.reshape(21, 3)[k].any()} == {11, 13, 15, 16, 18}
 
 

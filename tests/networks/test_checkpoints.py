@@ -26,9 +26,10 @@ from pipelines import checkpoints
 from pipelines.checkpoints import loading
 from pipelines.checkpoints.loading import load_networks, load_part, load_transformer, read_network
 from pipelines.checkpoints.registry import FILES, RENDERING, SETS
-from pipelines.checkpoints.store import find, sha256_of
+from pipelines.checkpoints.store import find
 from pipelines.checkpoints.tensors import read_tensors
 from pipelines.errors import StudioError
+from pipelines.files import file_sha256
 from pipelines.networks.bundle import Networks
 from pipelines.networks.motion_transformer import MotionTransformer, TransformerConfig
 from pipelines.networks.seeded import seed_weights
@@ -296,7 +297,7 @@ def test_verify_checks_the_hash(tmp_path: Path) -> None:
     path.write_bytes(b"\0" * (file.size or 0))
     status = checkpoints.verify(file, tmp_path)
     assert status.state == "bad" and "hash" in status.note
-    assert sha256_of(path) != file.sha256
+    assert file_sha256(path) != file.sha256
 
 
 @dataclass
@@ -408,7 +409,7 @@ def test_a_lost_connection_is_taken_up_again(hub: LocalHub, tmp_path: Path) -> N
     file = published(hub)
     hub.cut_after = 500_000
     path = checkpoints.fetch(file, tmp_path)
-    assert sha256_of(path) == file.sha256 and not parts_of(tmp_path)
+    assert file_sha256(path) == file.sha256 and not parts_of(tmp_path)
     starts = [int((r or "bytes=0-")[6:-1]) for r in hub.ranges]
     assert starts[0] == 0 and len(starts) == 3 and all(b - a > 400_000 for a, b in pairwise(starts))
     assert file.size is not None and hub.sent < file.size + 3 * (1 << 16)
@@ -431,7 +432,7 @@ def test_a_later_fetch_resumes(hub: LocalHub, tmp_path: Path) -> None:
     seen: list[float] = []
     path = checkpoints.fetch(file, tmp_path, progress=lambda share, _: seen.append(share))
     assert hub.ranges == [None, f"bytes={have}-"] and hub.sent - sent == file.size - have
-    assert sha256_of(path) == file.sha256 and checkpoints.verify(file, tmp_path).state == "good"
+    assert file_sha256(path) == file.sha256 and checkpoints.verify(file, tmp_path).state == "good"
     assert seen[0] == 0 and seen[1] > 0.5 and seen[-1] == 1 and not parts_of(tmp_path)
 
 
@@ -451,7 +452,7 @@ def test_a_new_revision_starts_over(hub: LocalHub, tmp_path: Path) -> None:
     target.parent.mkdir(parents=True)
     stale = target.with_name(f"{target.name}.0123456789abcdef.part")
     stale.write_bytes(b"old" * 1000)
-    assert sha256_of(checkpoints.fetch(file, tmp_path)) == file.sha256
+    assert file_sha256(checkpoints.fetch(file, tmp_path)) == file.sha256
     assert hub.ranges == [None] and not stale.exists()
 
 
@@ -464,5 +465,5 @@ def test_a_damaged_part_is_found_out(hub: LocalHub, tmp_path: Path) -> None:
     target.with_name(f"{target.name}.{digits}.part").write_bytes(b"\0" * 1000)
     with pytest.raises(StudioError, match=r"should have the hash its release publishes.*was deleted"):
         checkpoints.fetch(file, tmp_path)
-    assert sha256_of(checkpoints.fetch(file, tmp_path)) == file.sha256
+    assert file_sha256(checkpoints.fetch(file, tmp_path)) == file.sha256
     assert hub.ranges == ["bytes=1000-", None]

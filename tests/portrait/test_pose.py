@@ -23,7 +23,7 @@ def test_similarity_is_recovered(pitch: float, yaw: float, roll: float, scale: f
     np.testing.assert_allclose(pose.scale_px, scale, rtol=1e-6)
     np.testing.assert_allclose(euler_deg(pose.rotation), (pitch, yaw, roll), atol=1e-4)
     np.testing.assert_allclose(pose.centre_in_crop, [x, 200.0, z], atol=1e-3)
-    np.testing.assert_allclose(pose.to_mesh(pose.to_crop(mesh)), mesh, atol=1e-9)
+    np.testing.assert_allclose(pose.to_mesh(scale * mesh @ rotation.T + [x, 200.0, z]), mesh, atol=1e-9)
 
 
 def test_motion_agrees_with_the_motion_extractor_on_film(shared: Path) -> None:

@@ -19,9 +19,11 @@ from pipelines.portrait.crop import invert, transform
 from pipelines.portrait.landmarks import face_finder
 from pipelines.portrait.load import load_photo
 from pipelines.portrait.register import keypoints_in_crop, register
-from pipelines.portrait.topology import EYES, LIPS_OUTER, NOSE_TIP
+from pipelines.portrait.topology import EYES, LIPS_OUTER
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from tests.portrait.conftest import NAMES
+
+NOSE_TIP = 4
 
 Photo = NDArray[np.uint8]
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 import torch
 
+from pipelines.checkpoints.loading import load_networks
 from pipelines.errors import StudioError
 from pipelines.motion.space import Motion, keypoints
 from pipelines.networks.bundle import Networks
 from pipelines.portrait.crop import resample
 from pipelines.portrait.neural_motion import NeuralMotionExtractor, network_image
 from pipelines.render.neural import Cancelled, NeuralRenderer, NeuralSettings, carry_over
-from pipelines.render.neural_torch import TorchBackend, choose_device, half_is_safe, load_neural
+from pipelines.render.neural_torch import TorchBackend, choose_device, half_is_safe
 
 from .neural_case import plain_portrait
 
@@ -98,7 +99,7 @@ def test_a_retargeting_ratio_out_of_range_is_refused() -> None:
 
 
 def test_retargeting_without_its_network_says_what_to_fetch() -> None:
-    renderer = NeuralRenderer(TorchBackend(Networks.seeded(debug=True).without_retargeting()))
+    renderer = NeuralRenderer(TorchBackend(replace(Networks.seeded(debug=True), eye=None, lip=None)))
     handle = renderer.prepare(PORTRAIT)
     with pytest.raises(StudioError, match=r"`eye_ratio` needs the eye retargeting network.*fetch liveportrait"):
         renderer.with_settings(NeuralSettings(eye_ratio=0.1)).render(handle, PORTRAIT.motion)
@@ -162,7 +163,7 @@ def test_devices() -> None:
 
 def test_missing_weights_name_the_command(tmp_path) -> None:
     with pytest.raises(StudioError, match="checkpoints fetch neural"):
-        load_neural(tmp_path)
+        load_networks(tmp_path)
     with pytest.raises(StudioError, match="fetch liveportrait/motion"):
         NeuralMotionExtractor.load(tmp_path)
 

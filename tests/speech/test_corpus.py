@@ -110,7 +110,7 @@ def test_a_film_becomes_an_example(shared: Path, tmp_path: Path) -> None:
 
     from pipelines.assets import ASSETS
     from pipelines.portrait.video_motion import LandmarkMotionExtractor
-    from pipelines.training.corpus_film import film_example
+    from pipelines.training.corpus_film import build_film_corpus, film_example
 
     film, sound = shared / "clips" / "d0.mp4", ASSETS / "speech" / "welcome.flac"
     spoken = tmp_path / "film.mp4"
@@ -121,5 +121,10 @@ def test_a_film_becomes_an_example(shared: Path, tmp_path: Path) -> None:
     assert abs(len(example["motion"]) - 30) <= 1 and len(example["features"]) == len(example["motion"])
     assert np.isfinite(example["motion"]).all() and np.abs(example["motion"][0, -63:]).max() < 1e-6
     assert 0.2 < example["eye_open"].mean() < 1.6
+    assert build_film_corpus(tmp_path / "corpus", [spoken], LandmarkMotionExtractor()) == len(example["motion"])
+    shard = read_shard(tmp_path / "corpus" / "film_0000.npz")
+    assert np.array_equal(shard.motion, example["motion"]) and shard.starts.tolist() == [0, len(example["motion"])]
+    with pytest.raises(StudioError, match=r"film\.mp4: .*emotion"):
+        build_film_corpus(tmp_path, [spoken], LandmarkMotionExtractor(), emotion="sleepy")
     with pytest.raises(StudioError, match="emotion"):
         film_example(spoken, LandmarkMotionExtractor(), emotion="sleepy")

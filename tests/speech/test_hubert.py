@@ -17,10 +17,10 @@ from pipelines.speech.features.hubert import (
     FILE_LEAD,
     SAMPLES_PER_FRAME,
     WINDOW,
+    Encode,
     HubertStream,
     OnnxHubert,
     encoder_of,
-    hubert_features,
     load_hubert,
 )
 from pipelines.speech.features.hubert_stream import UNIT, UNIT_HOP, CachedHubert, masked_features
@@ -48,6 +48,12 @@ def small_hubert(*, stable: bool = True, norm: str = "layer") -> HubertModel:
 
 def noise(n: int, seed: int = 0) -> np.ndarray:
     return (0.1 * np.random.default_rng(seed).standard_normal(n)).astype(np.float32)
+
+
+def hubert_features(samples: np.ndarray, encode: Encode) -> np.ndarray:
+    """A whole recording at once, framed as Ditto frames files."""
+    stream = HubertStream(encode, lead=FILE_LEAD)
+    return np.concatenate([part for part in (stream.push(samples), stream.finish()) if len(part)])
 
 
 def means(window: np.ndarray) -> np.ndarray:

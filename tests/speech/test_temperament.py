@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines.motion.space import FPS
-from pipelines.speech.blinks import BLINK_FRAMES, blink_index
+from pipelines.speech.blinks import Blinks
 from pipelines.speech.temperament import Temperament
 
 PEOPLE = [Temperament.of(seed) for seed in range(60)]
@@ -27,8 +27,8 @@ def test_the_first_speaker_is_about_the_mean_and_the_others_spread_on_both_sides
 def test_everybody_blinks_as_often_as_people_who_talk() -> None:
     minutes = 5
     for speaker in PEOPLE[:20]:
-        index = blink_index(60 * FPS * minutes, speaker.blinks)
-        per_min = (index == BLINK_FRAMES - 1).sum() / minutes
+        shut = Blinks(speaker.blinks).take(60 * FPS * minutes).any(1)
+        per_min = (shut[1:] & ~shut[:-1]).sum() / minutes
         assert 9.5 < per_min < 34
     gaps = [speaker.blinks.longest for speaker in PEOPLE]
     assert max(gaps) > 2 * min(gaps)

@@ -79,15 +79,6 @@ class HubertStream:
         return current.mean(1, dtype=np.float32)
 
 
-def hubert_features(samples: Floats, encode: Encode) -> Floats:
-    """(ceil(N / 640), C) features of a whole recording of N samples at 16 kHz, framed as Ditto frames files."""
-    stream = HubertStream(encode, lead=FILE_LEAD)
-    parts = [part for part in (stream.push(samples), stream.finish()) if len(part)]
-    if not parts:
-        raise StudioError("The recording should have at least one sample but is empty; choose another one.")
-    return np.concatenate(parts)
-
-
 def load_hubert(source: str | Path) -> HubertModel:
     """HuBERT through transformers, in eval mode.
 

@@ -78,6 +78,7 @@ class Document:
         return replace(self, portrait=portrait, edit=self.edit.with_mask(None))
 
     def with_edit(self, edit: Edit) -> Document:
+        """With another edit that always acts."""
         return replace(self, edit=edit)
 
     def with_track(self, track: Track, *, sound: Media | None = None) -> Document:
@@ -85,6 +86,7 @@ class Document:
         return replace(self, track=track, sound=sound, playhead=Playhead(loop=self.playhead.loop))
 
     def with_playhead(self, playhead: Playhead) -> Document:
+        """With the playhead elsewhere."""
         return replace(self, playhead=playhead)
 
     def with_apart(self, keys: Iterable[str], *, is_apart: bool) -> Document:
@@ -107,10 +109,12 @@ class Document:
         return replace(self, layers=(*self.layers[:at], layer, *self.layers[at:]))
 
     def replace_layer(self, index: int, layer: Layer) -> Document:
+        """With another layer in the place of one, 0 = lowest."""
         at = self._checked(index)
         return replace(self, layers=(*self.layers[:at], layer, *self.layers[at + 1 :]))
 
     def remove_layer(self, index: int) -> Document:
+        """Without one layer, 0 = lowest."""
         at = self._checked(index)
         return replace(self, layers=(*self.layers[:at], *self.layers[at + 1 :]))
 

@@ -60,6 +60,7 @@ class Wiring:
             try:
                 stage, *others = work(self.session(token), *values)
             except Exception as error:
+                # `sentence` logs what is not meant for the visitor
                 stage, others = self.say(token, error, about=about), failed
             # Gradio takes a tuple for one output as that output's value
             return (stage, *others) if others else stage

@@ -70,6 +70,7 @@ def answering(handler: Callable[[Request], Awaitable[Response]]) -> Callable[[Re
         except StudioError as error:
             return _sentence(str(error), status=400)
         except Exception:
+            # no traceback goes out, and the page can say what to do
             log.exception("%s failed", request.url.path)
             return _sentence(GENERIC, status=500)
 

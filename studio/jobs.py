@@ -75,6 +75,7 @@ class Job:
         except StudioError as error:
             self.error, self.state = str(error), "failed"
         except Exception:
+            # on a thread of its own nobody else would hear of it
             log.exception("%s failed", self.kind)
             self.error = GENERIC
             self.state = "failed"

@@ -179,6 +179,7 @@ class LiveRoutes:
         except (StudioError, asyncio.CancelledError):
             raise
         except Exception as error:
+            # all three ways of the live loop answer with one sentence
             log.exception("a live frame failed")
             raise StudioError(GENERIC) from error
 

@@ -54,6 +54,7 @@ class NewestWins(Generic[Request, Answer]):
             assert self._wanted is not None
             answer = await self._work(self._wanted)
         except Exception as error:
+            # it belongs to whoever asked, whatever it is
             for future in waiting:
                 if not future.done():
                     future.set_exception(error)

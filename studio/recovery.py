@@ -172,6 +172,7 @@ class RecoveryShelf:
                 session.saved_at = datetime.now(UTC).isoformat(timespec="seconds")
                 self.sweep()
             except Exception:
+                # the thread goes on for the other visitors; the page stops saying "saved"
                 session.saved_at = None
                 log.exception("the work of a visitor could not be kept")
 

@@ -72,11 +72,13 @@ class Services:
             try:
                 self._take(choice)
             except Exception as error:
+                # drivers fail in ways of their own; the mesh renderer draws everywhere
                 if not choice.neural.live:
                     raise
                 log.exception("the neural renderer could not draw")
                 self._take(fall_back(error))
         except Exception:
+            # those who wait must be let go; asking for the renderer then tells them
             log.exception("the renderer could not be prepared")
             self._prepared.clear()
         finally:

@@ -187,6 +187,7 @@ class SpeechRoutes:
         except WebSocketDisconnect:
             inbox.has_left = True
         except Exception:
+            # the visitor gets one sentence and the clip so far, whatever broke
             log.exception("a live voice failed")
             text = GENERIC
         finally:
@@ -229,6 +230,7 @@ class SpeechRoutes:
         try:
             clip = await self._work(lambda: voice.finish(better_sound=better))
         except Exception:
+            # the socket still has to be answered and closed
             log.exception("a live voice left no clip")
             voice.drop()
             clip = None

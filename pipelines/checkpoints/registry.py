@@ -40,6 +40,7 @@ class CheckpointFile:
 
     @property
     def repository(self) -> str:
+        """Its name on Hugging Face."""
         return REPOSITORIES[self.release]
 
     @property
@@ -54,61 +55,64 @@ _KEYPOINTS = ("stitching", "eye", "lip")
 _INSIGHTFACE = f"{UNUSED}: MediaPipe finds the faces"
 
 
+_BASE, _ANIMALS = "liveportrait/base_models", "liveportrait_animals/base_models_v1.1"
+_HUMAN: tuple[tuple[str, str, int, str, tuple[str, ...], str], ...] = (
+    (
+        "appearance",
+        f"{_BASE}/appearance_feature_extractor.pth",
+        3_387_959,
+        _RENDER,
+        ("appearance",),
+        "5279bb8654293dbdf327030b397f107237dd9212fb11dd75b83dfb635211ceb5",
+    ),
+    (
+        "motion",
+        f"{_BASE}/motion_extractor.pth",
+        112_545_506,
+        f"{_RENDER}, neural motion extractor",
+        ("motion",),
+        "251e6a94ad667a1d0c69526d292677165110ef7f0cf0f6d199f0e414e8aa0ca5",
+    ),
+    (
+        "warping",
+        f"{_BASE}/warping_module.pth",
+        182_180_086,
+        _RENDER,
+        ("warping",),
+        "2f61a6f265fe344f14132364859a78bdbbc2068577170693da57fb96d636e282",
+    ),
+    (
+        "decoder",
+        f"{_BASE}/spade_generator.pth",
+        221_813_590,
+        _RENDER,
+        ("decoder",),
+        "4780afc7909a9f84e24c01d73b31a555ef651521a1fe3b2429bd04534d992aee",
+    ),
+    (
+        "stitching",
+        "liveportrait/retargeting_models/stitching_retargeting_module.pth",
+        2_393_098,
+        f"{_RENDER}: stitching, eye and lip retargeting",
+        _KEYPOINTS,
+        "3652d5a3f95099141a56986aaddec92fadf0a73c87a20fac9a2c07c32b28b611",
+    ),
+    (
+        "landmark203",
+        "liveportrait/landmark.onnx",
+        114_666_491,
+        f"{UNUSED}: MediaPipe's landmarks place the crop",
+        (),
+        "31d22a5041326c31f19b78886939a634a5aedcaa5ab8b9b951a1167595d147db",
+    ),
+)
+"""Name, path, bytes, what it enables, networks, SHA-256."""
+
+
 def _liveportrait() -> list[CheckpointFile]:
-    base, animals = "liveportrait/base_models", "liveportrait_animals/base_models_v1.1"
-
-    def human(name: str, path: str, size: int, enables: str, networks: tuple[str, ...], sha256: str) -> CheckpointFile:
-        return CheckpointFile(f"liveportrait/{name}", "liveportrait", path, size, MIT, enables, networks, sha256)
-
     files = [
-        human(
-            "appearance",
-            f"{base}/appearance_feature_extractor.pth",
-            3_387_959,
-            _RENDER,
-            ("appearance",),
-            "5279bb8654293dbdf327030b397f107237dd9212fb11dd75b83dfb635211ceb5",
-        ),
-        human(
-            "motion",
-            f"{base}/motion_extractor.pth",
-            112_545_506,
-            f"{_RENDER}, neural motion extractor",
-            ("motion",),
-            "251e6a94ad667a1d0c69526d292677165110ef7f0cf0f6d199f0e414e8aa0ca5",
-        ),
-        human(
-            "warping",
-            f"{base}/warping_module.pth",
-            182_180_086,
-            _RENDER,
-            ("warping",),
-            "2f61a6f265fe344f14132364859a78bdbbc2068577170693da57fb96d636e282",
-        ),
-        human(
-            "decoder",
-            f"{base}/spade_generator.pth",
-            221_813_590,
-            _RENDER,
-            ("decoder",),
-            "4780afc7909a9f84e24c01d73b31a555ef651521a1fe3b2429bd04534d992aee",
-        ),
-        human(
-            "stitching",
-            "liveportrait/retargeting_models/stitching_retargeting_module.pth",
-            2_393_098,
-            f"{_RENDER}: stitching, eye and lip retargeting",
-            _KEYPOINTS,
-            "3652d5a3f95099141a56986aaddec92fadf0a73c87a20fac9a2c07c32b28b611",
-        ),
-        human(
-            "landmark203",
-            "liveportrait/landmark.onnx",
-            114_666_491,
-            f"{UNUSED}: MediaPipe's landmarks place the crop",
-            (),
-            "31d22a5041326c31f19b78886939a634a5aedcaa5ab8b9b951a1167595d147db",
-        ),
+        CheckpointFile(f"liveportrait/{name}", "liveportrait", path, size, MIT, enables, networks, sha256)
+        for name, path, size, enables, networks, sha256 in _HUMAN
     ]
     for name, size, sha256 in (
         ("2d106det", 5_030_888, "f001b856447c413801ef5c42091ed0cd516fcd21f2d6b79635b1e733a7109dbf"),
@@ -119,7 +123,7 @@ def _liveportrait() -> list[CheckpointFile]:
         files.append(CheckpointFile(name, "liveportrait", path, size, RESEARCH, _INSIGHTFACE, sha256=sha256))
     for stem in ("appearance_feature_extractor", "motion_extractor", "warping_module", "spade_generator"):
         name, why = f"liveportrait/animals_{stem}", f"{UNUSED}: animals"
-        files.append(CheckpointFile(name, "liveportrait", f"{animals}/{stem}.pth", None, MIT, why))
+        files.append(CheckpointFile(name, "liveportrait", f"{_ANIMALS}/{stem}.pth", None, MIT, why))
     return files
 
 

@@ -42,10 +42,12 @@ class Clip:
 
     @property
     def frames(self) -> int:
+        """T, at 25 fps."""
         return len(self.height)
 
     @property
     def is_grid(self) -> bool:
+        """Whether it comes from the GRID corpus, six fixed words a sentence."""
         return self.name.startswith(GRID)
 
 

@@ -113,7 +113,7 @@ def expression_of(vectors: Array) -> tuple[Array, Array]:
 
 
 def right_and_left(exp: Array, side: Array) -> tuple[Array, Array]:
-    """Expression of the right and of the left half of the face, of the mean and half left-minus-right."""
+    """(T, 63) expression of the right and of the left half of the face, of (T, 63) mean and half left-minus-right."""
     return exp - side, exp + side
 
 
@@ -162,7 +162,12 @@ def compose_expression(
     weights: tuple[Array, Array] | None,
     extra: tuple[Array, Array] | None = None,
 ) -> Expression:
-    """Expression part of `compose`, with what the limits kept; `weights` of the regions, None where all are 1."""
+    """Expression part of `compose`, with what the limits kept.
+
+    Args:
+        vectors: (1, N_SLOTS) or (T, N_SLOTS); the other arrays as `compose` takes them.
+        weights: (1 or T, N_REGIONS) of the right and the left half; None for all ones.
+    """
     shape = (-1, N_EXP)
     source_exp, source_side = source.exp.reshape(shape), source.side.reshape(shape)
     base_exp, base_side = base.exp.reshape(shape), base.side.reshape(shape)
@@ -219,7 +224,12 @@ class Rigid:
 def compose_rigid(
     source: Motion, base: Motion, vectors: Array, *, weights: tuple[Array, Array] | None
 ) -> Rigid | None:
-    """Pose, translation, scale and gaze part of `compose`; None where no slot asks for any of it."""
+    """Pose, translation, scale and gaze part of `compose`; None where no slot asks for any of it.
+
+    Args:
+        vectors: (1, N_SLOTS) or (T, N_SLOTS).
+        weights: (1 or T, N_REGIONS) of the right and the left half; None for all ones.
+    """
     if (vectors[..., _RIGID_SLOTS] == _RIGID_DEFAULT).all():
         return None
     right, left = weights or (np.ones((1, N_REGIONS), np.float32),) * 2
@@ -288,5 +298,5 @@ def compose(
 
 
 def is_default(vectors: Array) -> bool:
-    """Whether nothing is edited at all."""
+    """Whether (..., N_SLOTS) vectors edit nothing at all."""
     return bool((vectors == SLOT_DEFAULT).all())

@@ -59,10 +59,12 @@ class Control:
 
     @property
     def keypoint(self) -> int | None:
+        """0..20 of a raw dim, None of any other control."""
         return None if self.dim is None else self.dim // 3
 
     @property
     def axis(self) -> str | None:
+        """x, y or z of a raw dim, None of any other control."""
         return None if self.dim is None else DIMS[self.dim].axis
 
     def side_coefficients(self, side: Side | None) -> tuple[tuple[int, float], ...]:

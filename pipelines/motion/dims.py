@@ -43,10 +43,12 @@ class Dim:
 
     @property
     def keypoint(self) -> int:
+        """0..20."""
         return self.index // 3
 
     @property
     def axis(self) -> str:
+        """x, y or z."""
         return AXES[self.index % 3]
 
 

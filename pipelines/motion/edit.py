@@ -40,9 +40,14 @@ class HasSource(Protocol):
     """What an edit needs to know of a face; `Portrait` offers it."""
 
     @property
-    def motion(self) -> Motion: ...
+    def motion(self) -> Motion:
+        """One frame, as photographed."""
+        ...
+
     @property
-    def eye_ratio(self) -> NDArray[np.float32]: ...
+    def eye_ratio(self) -> NDArray[np.float32]:
+        """(2,) eye aspect ratio [right, left]."""
+        ...
 
 
 @dataclass(frozen=True)

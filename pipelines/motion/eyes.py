@@ -42,7 +42,7 @@ def closure_of_drive(drive: ArrayLike) -> Floats:
 
 
 def drive_of_closure(closure: ArrayLike) -> Floats:
-    """Inverse of `closure_of_drive`; closures beyond 98 % of the widest are brought back to it."""
+    """Inverse of `closure_of_drive`, of any shape; closures beyond 98 % of the widest are brought back to it."""
     c = np.clip(np.asarray(closure, np.float64), -0.98 * WIDEST, 1.0)
     return np.where(c < 0, WIDEST * np.arctanh(np.minimum(c, 0.0) / WIDEST), c)
 

@@ -67,10 +67,12 @@ class Curve:
 
     @property
     def start_s(self) -> float:
+        """Time of the first key."""
         return self.keys[0].time_s
 
     @property
     def stop_s(self) -> float:
+        """Time of the last key."""
         return self.keys[-1].time_s
 
     @cached_property

@@ -153,7 +153,11 @@ class Layer:
         return replace(self, regions=tuple(Edit.of(weights).values().items()))
 
     def retimed(self, *, factor: float = 1.0, about_s: float = 0.0, shift_s: float = 0.0) -> Layer:
-        """The layer with keys, range and fades stretched about a time and shifted; see `keyframes.retimed`."""
+        """The layer with keys, range and fades stretched about a time and shifted; see `keyframes.retimed`.
+
+        Raises:
+            StudioError: the factor is not above 0.
+        """
         if factor <= 0:
             raise StudioError(f"`factor` of a layer should be above 0 but is {factor}; reverse single curves instead.")
         moved = {c.slot: retimed(c.curve, factor=factor, about_s=about_s, shift_s=shift_s) for c in self.channels}

@@ -18,7 +18,7 @@ _LOW, _HIGH = (LIMIT_MARGIN * extreme.astype(np.float32) for extreme in extremes
 
 
 def bounds(low: NDArray, high: NDArray, strength: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Limits at a strength: limit / strength, none at 0. `strength` broadcasts against the limits."""
+    """(..., n) limits at a strength: limit / strength, none at 0. `strength` broadcasts against the (n,) limits."""
     s = np.asarray(strength, np.float32)
     slack = np.divide(1, s, out=np.ones_like(s), where=s > 0)
     return np.where(s > 0, low * slack, -np.inf), np.where(s > 0, high * slack, np.inf)
@@ -33,7 +33,8 @@ def dim_bounds(strength: ArrayLike) -> tuple[NDArray, NDArray]:
 
 
 def yaw_ends(yaw_deg: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[NDArray, NDArray]:
-    """Limits of the yaw edit of a face photographed at `yaw_deg`, within `low` <= 0 <= `high`, all in degrees.
+    """Limits of the yaw edit of a face photographed at `yaw_deg`, within `low` <= 0 <= `high`, all in degrees and of
+    one shape.
 
     Judged by eye on paintings and photos turned by 0 to 34 degrees; a frontal face keeps `low` and `high`.
     """
@@ -46,7 +47,7 @@ def yaw_ends(yaw_deg: ArrayLike, low: ArrayLike, high: ArrayLike) -> tuple[NDArr
 
 
 def clamp_edit(edit: NDArray, driven: NDArray, *, low: NDArray, high: NDArray) -> NDArray:
-    """The part of `edit` that keeps `driven + edit` inside the limits; `edit` itself if all is.
+    """The part of an (..., n) `edit` that keeps `driven + edit` inside the limits; `edit` itself if all is.
 
     Where the driven motion alone is beyond a limit the edit may not push it further out, and nothing pulls it
     back: a dim that was not edited is never touched.

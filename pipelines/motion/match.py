@@ -34,9 +34,14 @@ class HasExpression(Protocol):
     """What is needed of a photo; `Portrait` offers it."""
 
     @property
-    def blendshapes(self) -> NDArray[np.float32]: ...
+    def blendshapes(self) -> NDArray[np.float32]:
+        """(52,) scores 0..1, in the order of the atlas' `blendshape_names`."""
+        ...
+
     @property
-    def motion(self) -> Motion: ...
+    def motion(self) -> Motion:
+        """One frame."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,14 @@ class Expression:
     """What is kept of another photo: its measured shapes and its pose; the photo itself can go."""
 
     blendshapes: NDArray[np.float32]
+    """(52,) scores 0..1."""
     motion: Motion
     key: str
     """Content hash of the photo."""
 
     @classmethod
     def of(cls, photo: Portrait) -> Expression:
+        """What a registered photo shows."""
         return cls(photo.blendshapes, photo.motion, photo.key)
 
 

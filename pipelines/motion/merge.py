@@ -90,6 +90,7 @@ class Plan:
 
     @classmethod
     def of(cls, layer: Layer, *, column: int) -> Plan:
+        """The plan of a layer whose first value stands at `column` among those of all layers."""
         slots = np.array([SLOT_BY_KEY[channel.slot].index for channel in layer.channels])
         replaces = _STATE[slots] if layer.mode == "add" else np.ones(len(slots), bool)
         mask, by_slot = _masks(layer)
@@ -185,7 +186,11 @@ class Merge:
         return np.where(asked >= 0, asked, moved).astype(np.float32)
 
     def finished(self, touched: NDArray[np.intp]) -> Merged:
-        """The merged vectors inside the sliders' ranges, widened by what the base itself does there."""
+        """The merged (T, N_SLOTS) vectors inside the sliders' ranges, widened by what the base itself does there.
+
+        Args:
+            touched: (k,) slots that any layer acts on; the others stay as they were.
+        """
         values, reach = self._vectors[:, touched], np.abs(self._driven[:, touched])
         held = np.clip(values, SLOT_LO[touched] - reach, SLOT_HI[touched] + reach)
         self._vectors[:, touched] = np.where(_UNSET[touched] & (values < 0), AS_PHOTOGRAPHED, held)

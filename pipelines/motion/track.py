@@ -74,6 +74,7 @@ class Track:
 
     @property
     def duration_s(self) -> float:
+        """Seconds from the first frame to the end of the last."""
         return len(self) / self.fps
 
     def __len__(self) -> int:
@@ -173,7 +174,7 @@ def frame_count(frames: int, fps: float, other_fps: float) -> int:
 
 
 def sample(motion: Motion, where: NDArray[Any]) -> Motion:
-    """Frames of a motion at fractional indices, mixed linearly; beyond the ends the last frame is held."""
+    """Frames of a motion at (n,) fractional indices, mixed linearly; beyond the ends the last frame is held."""
     position = np.clip(where, 0, len(motion) - 1)
     first = position.astype(np.intp)
     second = np.minimum(first + 1, len(motion) - 1)

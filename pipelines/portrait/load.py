@@ -45,6 +45,7 @@ def load_photo(source: str | Path | bytes) -> NDArray[np.uint8]:
         except Image.DecompressionBombError as error:
             raise StudioError(_too_large("over 170")) from error
         except Exception as error:
+            # Pillow's readers raise many kinds of errors on damaged data, here and while decoding
             raise StudioError(_not_a_picture(file)) from error
         with picture:
             _check_header(picture)

@@ -35,6 +35,7 @@ def decode_mask(png: bytes) -> Picture:
     try:
         picture = Image.open(io.BytesIO(png), formats=("PNG",))
     except Exception as error:
+        # Pillow's readers raise many kinds of errors on damaged data, here and while decoding
         raise StudioError("`mask` should be a PNG picture but is not; clear it and paint again.") from error
     width, height = picture.size
     if width != height or width > MAX_SIDE:

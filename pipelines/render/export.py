@@ -95,6 +95,9 @@ def graph_module(networks: Networks, name: str, *, half: bool = False, sampler: 
     """The torch module a graph is traced from: spectral norms folded, precision and look-ups as asked.
 
     Works on copies, so the networks given stay as they are.
+
+    Raises:
+        StudioError: there is no such graph, or its network is not there.
     """
     from pipelines.networks.diffusion_step import GuidedStep
     from pipelines.render.graph_modules import Apply, Decode, Render, Warp
@@ -123,8 +126,8 @@ def graph_module(networks: Networks, name: str, *, half: bool = False, sampler: 
 
 
 def example_inputs(spec: GraphSpec) -> dict[str, Tensor]:
-    """Plausible inputs of a graph, the same every time: a picture, keypoints a little apart, small ratios,
-    motion halfway through the diffusion."""
+    """Plausible inputs of a graph by name, in the shapes it states, the same every time: a picture, keypoints a little
+    apart, small ratios, motion halfway through the diffusion."""
     import torch
 
     from pipelines.networks.motion_transformer import N_TIMES

@@ -51,15 +51,15 @@ class Backend(Protocol):
         ...
 
     def stitch(self, kp_source: Floats, kp_driving: Floats) -> Floats:
-        """Driving keypoints after stitching."""
+        """(1, 21, 3) driving keypoints after stitching."""
         ...
 
     def eye_offsets(self, kp_source: Floats, ratios: Floats) -> Floats | None:
-        """Keypoint offsets for (1, 3) eye ratios; None where the release has no such network."""
+        """(1, 21, 3) keypoint offsets for (1, 3) eye ratios; None where the release has no such network."""
         ...
 
     def lip_offsets(self, kp_source: Floats, ratios: Floats) -> Floats | None:
-        """Keypoint offsets for (1, 2) lip ratios; None where the release has no such network."""
+        """(1, 21, 3) keypoint offsets for (1, 2) lip ratios; None where the release has no such network."""
         ...
 
     def draw(self, volume: Any, kp_source: Floats, kp_driving: Floats, *, progress: Progress | None = None) -> Frame:

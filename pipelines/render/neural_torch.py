@@ -51,6 +51,7 @@ class TorchBackend:
 
     @property
     def title(self) -> str:
+        """As `Backend.title`."""
         precision = ", half precision" if self.half else ""
         return f"Neural, {device_title(self.device)}{precision}"
 
@@ -59,24 +60,30 @@ class TorchBackend:
         return self._source.prepared(self.device, half=self.half)
 
     def extract(self, image: Floats) -> Tensor:
+        """As `Backend.extract`; stays on the device."""
         return self._run(self._live.appearance, image)
 
     def read_motion(self, image: Floats) -> Mapping[str, NDArray[np.float32]]:
+        """As `Backend.read_motion`, of a (1, 3, S, S) picture."""
         features = self._run(self._live.motion, image)
         return {name: value.cpu().numpy() for name, value in features._asdict().items()}
 
     def stitch(self, kp_source: Floats, kp_driving: Floats) -> Floats:
+        """As `Backend.stitch`."""
         return self._run(self._live.stitching.stitch, kp_source, kp_driving).cpu().numpy()
 
     def eye_offsets(self, kp_source: Floats, ratios: Floats) -> Floats | None:
+        """As `Backend.eye_offsets`."""
         return self._run(self._live.eye.offsets, kp_source, ratios).cpu().numpy() if self._live.eye else None
 
     def lip_offsets(self, kp_source: Floats, ratios: Floats) -> Floats | None:
+        """As `Backend.lip_offsets`."""
         return self._run(self._live.lip.offsets, kp_source, ratios).cpu().numpy() if self._live.lip else None
 
     def draw(
         self, volume: Tensor, kp_source: Floats, kp_driving: Floats, *, progress: Progress | None = None
     ) -> Frame:
+        """As `Backend.draw`, errors too."""
         picture = self._draw(volume, kp_source, kp_driving, progress)
         if picture is None and self.half:
             self.half = False

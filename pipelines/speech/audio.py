@@ -101,7 +101,8 @@ def sound_length(path: Path) -> int:
 
 
 def stream_audio(path: Path, *, block_s: float = BLOCK_S, longest_s: float = LONGEST_S) -> Iterator[Floats]:
-    """The first sound track of a file in blocks of `block_s` seconds, the last one shorter; memory stays flat.
+    """The first sound track of a file, 16 kHz mono, in (n,) blocks of `block_s` seconds, the last one shorter; memory
+    stays flat.
 
     Raises:
         StudioError: as `load_audio`; a file that is too long is refused where it gets too long.

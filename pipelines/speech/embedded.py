@@ -132,7 +132,7 @@ class FrameStream:
         return self._done(self._segments.push(conditions))
 
     def finish(self) -> tuple[Floats, Floats]:
-        """The remaining frames and their features."""
+        """The remaining frames (m, 265) and their features (m, F)."""
         return self._done(self._segments.finish())
 
     def _done(self, values: Floats) -> tuple[Floats, Floats]:

@@ -114,7 +114,7 @@ class SpeechStream:
         return Motion.joined(list(self.moving(None)))
 
     def moving(self, samples: Floats | None) -> Iterator[Motion]:
-        """The same bit by bit, after every segment's worth of sound; None for the end of the voice."""
+        """`push` bit by bit, after every segment's worth of (n,) samples at 16 kHz; None for the end of the voice."""
         features = self._features.finish() if samples is None else self._features.push(samples)
         self._waiting += len(features)
         if samples is None:

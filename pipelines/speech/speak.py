@@ -57,6 +57,7 @@ class SpeakReport:
 
     @property
     def duration_s(self) -> float:
+        """Seconds of film."""
         return self.frames / FPS
 
     def real_time_factor(self, stage: str) -> float:
@@ -65,6 +66,7 @@ class SpeakReport:
 
     @property
     def total_factor(self) -> float:
+        """Seconds of work of all stages for one second of film."""
         return sum(map(self.real_time_factor, self.seconds))
 
 
@@ -121,7 +123,7 @@ class FirstFrame:
         self._settled = True
 
     def encoding(self, frames: Iterable[Frame]) -> Iterator[Frame]:
-        """The same pictures; the clock stops when the encoder has taken the first one."""
+        """The same (H, W, 3) pictures; the clock stops when the encoder has taken the first one."""
         for index, frame in enumerate(frames):
             yield frame
             if index == 0:
@@ -136,7 +138,7 @@ def stream_bases(
     *,
     clock: FirstFrame | None = None,
 ) -> Iterator[Motion]:
-    """Base frames one by one for `speak_film`, from blocks of sound at 16 kHz.
+    """Base frames one by one for `speak_film`, from (n,) blocks of sound at 16 kHz.
 
     Args:
         clock: told when sound arrives and when frame 0 is settled.

@@ -28,10 +28,12 @@ class Voice:
 
     @property
     def engine(self) -> str:
+        """The synthesiser."""
         return self.key.partition(":")[0]
 
     @property
     def name(self) -> str:
+        """The voice, as its synthesiser calls it."""
         return self.key.partition(":")[2]
 
 

@@ -133,7 +133,7 @@ def read_shard(path: Path) -> Shard:
 
 
 def write_shard(path: Path, batch: list[dict[str, Floats]]) -> None:
-    """Write examples, each with the arrays that `example` gives, as one shard.
+    """Write examples, each with the arrays that `example` gives in its shapes, as one shard.
 
     Raises:
         StudioError: the folder cannot be written.

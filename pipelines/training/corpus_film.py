@@ -57,7 +57,8 @@ def build_film_corpus(
 
 
 def film_example(path: Path, extractor: MotionExtractor, *, emotion: str = "neutral") -> dict[str, Floats]:
-    """The arrays of `corpus.example` from a film with sound; motion is relative to the film's first face.
+    """The arrays of `corpus.example`, T frames at 25 fps, from a film with sound; motion is relative to
+    the film's first face.
 
     Args:
         emotion: what the speaker shows, one of `EMOTION_NAMES`.

@@ -107,72 +107,90 @@ class Run:
     losses: list[float] = field(default_factory=list)
 
 
+class _Trainer:
+    """All that a run holds while it goes: data, network, its average, optimiser, devices."""
+
+    def __init__(self, config: TrainingConfig, folder: Path, *, resume: bool) -> None:
+        from accelerate import Accelerator
+        from adan_pytorch import Adan
+        from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+        self.config, self.folder = config, folder
+        utterances = read_corpus(Path(config.corpus))
+        self.held_out, rest = utterances[: config.held_out], utterances[config.held_out :] or utterances
+        self.scale = measure_scale(rest)
+        torch.manual_seed(config.seed)
+        self.network = config.network()
+        self.segments = Segments(rest, self.scale, length=self.network.config.n_frames, seed=config.seed)
+        self.average = AveragedModel(self.network, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
+        self.smooth = cast(MotionTransformer, self.average.module)
+        self.optimiser = Adan(self.network.parameters(), lr=config.rate, weight_decay=cast(int, config.weight_decay))
+        running, self.run = self._stood() if resume else ({}, Run())
+        self.accelerator = Accelerator()
+        self.loss_of = MotionLoss(running, floor=config.loss_floor, mean=self.mean)
+        self.prepared, self.prepared_optimiser = self.accelerator.prepare(self.network, self.optimiser)
+        self.average.to(self.accelerator.device)
+
+    def _stood(self) -> tuple[dict[str, float], Run]:
+        stood = load_state(self.folder, network=self.network, average=self.smooth, optimiser=self.optimiser)
+        self.average.n_averaged.fill_(stood["step"])
+        return stood["running"], Run(stood["step"], stood["best"], stood["losses"])
+
+    def mean(self, values: Tensor) -> Tensor:
+        """Over the processes that train together."""
+        return cast(Tensor, self.accelerator.reduce(values, "mean"))
+
+    def step(self) -> None:
+        """One batch of each process."""
+        config, run = self.config, self.run
+        for group in self.optimiser.param_groups:
+            group["lr"] = config.rate * _rate_share(run.step, config)
+        number = run.step * self.accelerator.num_processes + self.accelerator.process_index
+        batch = self.segments.batch(number, config.batch)
+        tensors = [t.to(self.accelerator.device) for t in (batch.motion, batch.reference, batch.conditions)]
+        loss = diffusion_loss(self.prepared, self.loss_of, *tensors, config=config, step=number)
+        self.prepared_optimiser.zero_grad()
+        self.accelerator.backward(loss)
+        self.accelerator.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.prepared_optimiser.step()
+        self.average.update_parameters(self.accelerator.unwrap_model(self.prepared))
+        run.step += 1
+        run.losses.append(round(float(self.mean(loss.detach())), 6))
+
+    def keep(self) -> None:
+        """Check the average on what was held out, write it if it is the best, and write where the run stands."""
+        run, scale = self.run, self.scale
+        found = check(EmbeddedGenerator(self.smooth.cpu(), scale), self.held_out)
+        if found.lip_sync > run.best:
+            run.best = found.lip_sync
+            made_by = {"config": asdict(self.config), "step": run.step, "lip_sync": run.best}
+            believed = replace(scale, height_share=found.height_share)
+            best = EmbeddedGenerator(self.smooth, believed, head_gain=found.head_gain)
+            best.save(self.folder / "model", made_by=made_by)
+        stood = {**asdict(run), "running": self.loss_of.running}
+        bare = self.accelerator.unwrap_model(self.prepared)
+        save_state(self.folder, stood, network=bare, average=self.smooth, optimiser=self.optimiser)
+        self.average.to(self.accelerator.device)
+
+
 def train(config: TrainingConfig, folder: Path, *, resume: bool = False, progress: Progress | None = None) -> Run:
     """Train into `folder`: `last.safetensors` to go on from, `model.safetensors` and `.json` of the best check.
 
     Raises:
         StudioError: no corpus, a bad configuration, or nothing to resume.
     """
-    from accelerate import Accelerator
     from accelerate.utils import broadcast_object_list
-    from adan_pytorch import Adan
-    from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
     folder.mkdir(parents=True, exist_ok=True)
-    utterances = read_corpus(Path(config.corpus))
-    held_out, rest = utterances[: config.held_out], utterances[config.held_out :] or utterances
-    scale = measure_scale(rest)
-    torch.manual_seed(config.seed)
-    network = config.network()
-    segments = Segments(rest, scale, length=network.config.n_frames, seed=config.seed)
-    average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(config.ema))
-    smooth = cast(MotionTransformer, average.module)
-    optimiser = Adan(network.parameters(), lr=config.rate, weight_decay=cast(int, config.weight_decay))
-    running, run = {}, Run()
-    if resume:
-        stood = load_state(folder, network=network, average=smooth, optimiser=optimiser)
-        average.n_averaged.fill_(stood["step"])
-        running, run = stood["running"], Run(stood["step"], stood["best"], stood["losses"])
-    accelerator = Accelerator()
-
-    def mean(values: Tensor) -> Tensor:
-        return cast(Tensor, accelerator.reduce(values, "mean"))
-
-    loss_of = MotionLoss(running, floor=config.loss_floor, mean=mean)
-    prepared, prepared_optimiser = accelerator.prepare(network, optimiser)
-    average.to(accelerator.device)
-
-    def keep() -> None:
-        found = check(EmbeddedGenerator(smooth.cpu(), scale), held_out)
-        if found.lip_sync > run.best:
-            run.best = found.lip_sync
-            made_by = {"config": asdict(config), "step": run.step, "lip_sync": run.best}
-            believed = replace(scale, height_share=found.height_share)
-            EmbeddedGenerator(smooth, believed, head_gain=found.head_gain).save(folder / "model", made_by=made_by)
-        stood = {**asdict(run), "running": loss_of.running}
-        bare = accelerator.unwrap_model(prepared)
-        save_state(folder, stood, network=bare, average=smooth, optimiser=optimiser)
-        average.to(accelerator.device)
-
-    share, rank = accelerator.num_processes, accelerator.process_index
+    trainer = _Trainer(config, folder, resume=resume)
+    run, is_main = trainer.run, trainer.accelerator.is_main_process
     while run.step < config.steps:
-        for group in optimiser.param_groups:
-            group["lr"] = config.rate * _rate_share(run.step, config)
-        batch = segments.batch(run.step * share + rank, config.batch)
-        tensors = [t.to(accelerator.device) for t in (batch.motion, batch.reference, batch.conditions)]
-        loss = diffusion_loss(prepared, loss_of, *tensors, config=config, step=run.step * share + rank)
-        prepared_optimiser.zero_grad()
-        accelerator.backward(loss)
-        accelerator.clip_grad_norm_(network.parameters(), 1.0)
-        prepared_optimiser.step()
-        average.update_parameters(accelerator.unwrap_model(prepared))
-        run.step += 1
-        run.losses.append(round(float(mean(loss.detach())), 6))
-        if progress is not None and accelerator.is_main_process:
+        trainer.step()
+        if progress is not None and is_main:
             progress(run.step / config.steps, f"step {run.step}, loss {run.losses[-1]:.4f}, lip sync {run.best:.3f}")
         if run.step % config.check_every == 0 or run.step == config.steps:
-            if accelerator.is_main_process:
-                keep()
+            if is_main:
+                trainer.keep()
             (run.best,) = broadcast_object_list([run.best])
     return run
 
@@ -187,7 +205,13 @@ def diffusion_loss(
     config: TrainingConfig,
     step: int,
 ) -> Tensor:
-    """Loss of one batch whose noise, times and dropped conditions are drawn from the step's own seed."""
+    """Loss of one batch whose noise, times and dropped conditions are drawn from the step's own seed.
+
+    Args:
+        motion: (B, n, 265) as the model sees it.
+        reference: (B, 265) the frame before.
+        conditions: (B, n, C).
+    """
     rng = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
     time = torch.randint(N_TIMES, (len(motion),), generator=rng)
     kept = torch.rand(len(motion), generator=rng) >= config.condition_dropout

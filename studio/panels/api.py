@@ -77,6 +77,7 @@ def build_api(services: Services) -> None:
             order = PictureOrder.of(area=area, format=format, size=size, background=background)
             return _edit_photo(services, photo, order, edit, int(face))
         except Exception as error:
+            # Gradio would show a client the error's own words
             raise gr.Error(sentence(error), print_exception=False) from error
 
     call.click(

@@ -77,6 +77,7 @@ def open_session(services: Services, example: str | None) -> Iterator[tuple[str 
         renderer = renderer_data(services.choice)
         _show_example(services, session, wanted.key)
     except Exception as error:
+        # the page opens whatever happens, and says what did
         message = Message(sentence(error))
     yield stage_value(session, message=message, renderer=renderer), session.token
 

@@ -24,8 +24,7 @@ def build_speech_panel(wiring: Wiring) -> gr.Audio | None:
     Returns:
         The voice, which is not visible yet: its script is large.
     """
-    desk = wiring.services.speech
-    if not desk.is_ready:
+    if not wiring.services.speech.is_ready:
         return None
     with gr.Column(elem_classes=["st-native", "for-speech"]):
         heading("Voice", "WAV, MP3, FLAC, OGG or M4A, up to ten minutes")
@@ -38,29 +37,16 @@ def build_speech_panel(wiring: Wiring) -> gr.Audio | None:
             elem_id="st-voice",
             visible=False,
         )
-    panel = part("speech", events=EVENTS)
+    _listen(wiring, part("speech", events=EVENTS), voice)
+    return voice
 
-    def pick(session: Session, key: object) -> tuple[Any, str]:
-        return gr.skip(), str(desk.example_for(session, key))
 
-    def say(session: Session, text: object, speaker: object) -> tuple[Any, str]:
-        return gr.skip(), str(desk.say(session, text, speaker=speaker))
-
-    def generate(session: Session, path: str | None, options: object) -> tuple[str]:
-        if path is None:
-            raise StudioError(NO_VOICE)
-        desk.start(wiring.services.jobs, session, Path(path), read_delivery(options))
-        return (stage_value(session),)
-
-    def ready(session: Session, path: str | None) -> tuple[str]:
-        if path is None:
-            raise StudioError(NO_VOICE)
-        desk.ready_voice(session, Path(path))
-        return (stage_value(session),)
-
-    guarded_pick = wiring.guarded(pick, failed=(gr.skip(),))
-    guarded_say = wiring.guarded(say, failed=(gr.skip(),))
-    guarded_generate = wiring.guarded(generate)
+def _listen(wiring: Wiring, panel: Any, voice: gr.Audio) -> None:
+    """What the buttons of the page do."""
+    work = _Work(wiring)
+    guarded_pick = wiring.guarded(work.pick, failed=(gr.skip(),))
+    guarded_say = wiring.guarded(work.say, failed=(gr.skip(),))
+    guarded_generate = wiring.guarded(work.generate)
 
     def on_pick(token: str | None, event: gr.EventData) -> Any:
         return guarded_pick(token, event_value(event, "key"))
@@ -74,6 +60,33 @@ def build_speech_panel(wiring: Wiring) -> gr.Audio | None:
     quiet: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "concurrency_limit": 2}
     panel.pick_voice(on_pick, wiring.token, [wiring.stage, voice], **quiet)
     panel.say(on_say, wiring.token, [wiring.stage, voice], **quiet)
-    panel.stream_voice(wiring.guarded(ready), [wiring.token, voice], wiring.stage, **quiet)
+    panel.stream_voice(wiring.guarded(work.ready), [wiring.token, voice], wiring.stage, **quiet)
     panel.generate(on_generate, [wiring.token, voice], wiring.stage, **quiet)
-    return voice
+
+
+class _Work:
+    """Handlers on a visitor's session."""
+
+    def __init__(self, wiring: Wiring) -> None:
+        self._jobs = wiring.services.jobs
+        self._desk = wiring.services.speech
+
+    def pick(self, session: Session, key: object) -> tuple[Any, str]:
+        return gr.skip(), str(self._desk.example_for(session, key))
+
+    def say(self, session: Session, text: object, speaker: object) -> tuple[Any, str]:
+        return gr.skip(), str(self._desk.say(session, text, speaker=speaker))
+
+    def generate(self, session: Session, path: str | None, options: object) -> tuple[str]:
+        self._desk.start(self._jobs, session, _given(path), read_delivery(options))
+        return (stage_value(session),)
+
+    def ready(self, session: Session, path: str | None) -> tuple[str]:
+        self._desk.ready_voice(session, _given(path))
+        return (stage_value(session),)
+
+
+def _given(path: str | None) -> Path:
+    if path is None:
+        raise StudioError(NO_VOICE)
+    return Path(path)

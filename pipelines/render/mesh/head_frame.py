@@ -47,13 +47,13 @@ def yaw_of(rotation: Doubles) -> float:
 
 
 def smoothstep(value: ArrayLike) -> Doubles:
-    """0..1 clamp with zero slope at both ends."""
+    """0..1 clamp with zero slope at both ends, of any shape."""
     t = np.clip(np.asarray(value, np.float64), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
 
 
 def fit_head_frame(landmarks_px: Doubles) -> HeadFrame:
-    """Weighted similarity Procrustes of the stable vertices to the atlas' canonical mesh."""
+    """Weighted similarity Procrustes of the stable ones of (478, 3) landmarks to the atlas' canonical mesh."""
     weights = load_atlas().stable_weights.astype(np.float64)
     weights = weights / weights.sum()
     canonical, points = canonical_in_head(), np.asarray(landmarks_px, np.float64)

@@ -49,26 +49,33 @@ class EngineBackend:
 
     @property
     def title(self) -> str:
+        """As `Backend.title`."""
         return self._fallback.title if self._fallback else self._title
 
     def extract(self, image: Floats) -> Tensor:
+        """As `Backend.extract`; stays on the device."""
         return self._run("appearance", image=image)["pred"].clone()
 
     def read_motion(self, image: Floats) -> Mapping[str, NDArray[np.float32]]:
+        """As `Backend.read_motion`, of a (1, 3, S, S) picture."""
         return {name: _copied(value) for name, value in self._run("motion", image=image).items()}
 
     def stitch(self, kp_source: Floats, kp_driving: Floats) -> Floats:
+        """As `Backend.stitch`."""
         return _copied(self._run("stitching", kp_source=kp_source, kp_driving=kp_driving)["out"])
 
     def eye_offsets(self, kp_source: Floats, ratios: Floats) -> Floats | None:
+        """As `Backend.eye_offsets`."""
         return self._offsets("eye", kp_source, ratios)
 
     def lip_offsets(self, kp_source: Floats, ratios: Floats) -> Floats | None:
+        """As `Backend.lip_offsets`."""
         return self._offsets("lip", kp_source, ratios)
 
     def draw(
         self, volume: Tensor, kp_source: Floats, kp_driving: Floats, *, progress: Progress | None = None
     ) -> Frame:
+        """As `Backend.draw`, errors too."""
         if self._fallback is None:
             picture = self._run("render", feature_3d=volume, kp_source=kp_source, kp_driving=kp_driving)["output"]
             pixels = to_pixels(picture)

@@ -36,10 +36,12 @@ class EngineKey:
 
     @property
     def digest(self) -> str:
+        """20 hexadecimal digits."""
         return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:20]
 
     @property
     def file_name(self) -> str:
+        """Of the engine in the cache folder."""
         return f"{self.graph}-{self.digest}.engine"
 
 

@@ -39,6 +39,7 @@ class Package:
 
     @property
     def is_rtx(self) -> bool:
+        """Whether it is TensorRT for RTX."""
         return self.name == "tensorrt_rtx"
 
     def capabilities(self) -> tuple[str, ...]:

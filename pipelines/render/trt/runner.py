@@ -67,7 +67,7 @@ class EngineRunner:
         return sum(t.numel() * t.element_size() for t in (*self.inputs.values(), *self.outputs.values()))
 
     def run(self, values: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Compute; the tensors returned are overwritten by the next run.
+        """Compute tensors of the engine's own shapes; those returned are overwritten by the next run.
 
         Raises:
             StudioError: a tensor is missing, unknown or of another shape, or the engine fails.

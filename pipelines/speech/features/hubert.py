@@ -136,6 +136,7 @@ class OnnxHubert:
             )
 
     def __call__(self, window: Floats) -> Floats:
+        """(20, C) vectors of (6480,) samples at 16 kHz."""
         (out,) = self._session.run([ONNX_OUTPUT], {ONNX_INPUT: np.asarray(window, np.float32)[None]})
         return np.asarray(out, np.float32).reshape(WINDOW_VECTORS, -1)
 
@@ -146,4 +147,5 @@ def _onnx_session(path: Path) -> Any:
     try:
         return onnxruntime.InferenceSession(str(path), providers=onnxruntime.get_available_providers())
     except Exception as error:
+        # onnxruntime has a kind of error of its own for each thing that is wrong with a file
         raise StudioError(f"The streaming HuBERT should be an ONNX file but cannot be loaded: {path}") from error

@@ -71,7 +71,7 @@ class CachedHubert:
         return self._cache.features.shape[0]
 
     def prime(self, samples: Floats) -> None:
-        """Fill the cache with a recording, unit by unit; what is left of the last unit is dropped."""
+        """Fill the cache with (n,) samples at 16 kHz, unit by unit; what is left of the last unit is dropped."""
         for start in range(0, len(samples) - WINDOW + 1, UNIT_HOP):
             self._run(samples[start : start + WINDOW], grow=True)
 

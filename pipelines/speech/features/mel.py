@@ -111,14 +111,14 @@ def _mel_filters() -> Floats:
 
 @lru_cache(maxsize=1)
 def _weights() -> dict[str, Floats]:
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     try:
         weights = load_file(WEIGHTS_FILE)
         if weights["shapes.weight"].shape != (N_SHAPES, WIDTH):
             raise ValueError("another shape")
-    except Exception as error:
-        # safetensors raises its own kinds of error for damaged files
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise StudioError(
             f"`{WEIGHTS_FILE.name}` should be the file that ships with the project but cannot be read; restore it from"
             f" the repository: {WEIGHTS_FILE}"

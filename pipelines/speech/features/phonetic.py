@@ -116,7 +116,7 @@ class PhoneticStream:
         return np.concatenate(frames)
 
     def finish(self) -> Floats:
-        """The remaining frames."""
+        """The remaining (k, 47) frames."""
         total = self._heard
         last = -(-total // HOP)
         if total and last > self._raw_end:

@@ -33,6 +33,9 @@ SPECTRUM_LAG_S = 0.02
 _PER_FRAME = RATE // FPS
 _SPECTRUM_SHARE = np.array([0.4, 0.3, 0.3], np.float32)
 """Of the aperture, width and protrusion; the rest is the rule's."""
+_SPEAKING_NARROWS = 0.1
+"""A mouth that speaks is narrower than at rest: by .02 inter-ocular distances on 23 filmed speakers with pauses, of
+which the phones' own widths give a third."""
 _FUSED_GATE = 0.6
 """The rule has shut its own aperture already; this shuts what the spectrum left open."""
 _QUIETEST_DB = -60.0
@@ -43,6 +46,7 @@ _LEAST_EDGE_S = 0.1
 _HEARD = 0.3
 _QUIET, _QUIETER = 0.3, 0.3
 """Loudness below which nobody speaks: -42 dB, or 18 dB below the loudest."""
+_SPEECH = CURVES.index("speech")
 _SHAPES = slice(CURVE_COLUMNS.start, CURVE_COLUMNS.start + mel.N_SHAPES)
 
 
@@ -211,7 +215,7 @@ def fused_curves(phones: Floats, shapes: Floats, place: NDArray[np.intp]) -> Flo
     curves = _read(rule, place + round(RECOGNISER_LAG_S * RATE))
     curves[:, : mel.N_SHAPES] += _SPECTRUM_SHARE * (spectral - curves[:, : mel.N_SHAPES])
     curves[:, 0] = np.clip(curves[:, 0], 0, 1) * (1 - _FUSED_GATE * curves[:, 3])
-    curves[:, 1] = np.clip(curves[:, 1], -1, 1)
+    curves[:, 1] = np.clip(curves[:, 1] - _SPEAKING_NARROWS * curves[:, _SPEECH], -1, 1)
     curves[:, 2] = np.clip(curves[:, 2], 0, 1)
     return curves
 

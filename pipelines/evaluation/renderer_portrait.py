@@ -11,6 +11,7 @@ from pipelines.evaluation.checks import Check, Table, at_most
 from pipelines.evaluation.leakage import Leakage, measure_leakage, measure_sides
 from pipelines.evaluation.renderer_stills import (
     STEP_LEVELS,
+    BlinkRemains,
     Robustness,
     Step,
     Still,
@@ -41,7 +42,7 @@ class _Stills:
     """Temporal deviation of the far background, mean and largest."""
     random: Robustness
     border: float
-    blink: tuple[float, float]
+    blink: BlinkRemains
     """Opening left, % of rest, in the picture and with the landmarker's depth."""
     sweeps: list[Sweep]
     leaks: list[Leakage]
@@ -97,8 +98,9 @@ def _still_row(stills: _Stills) -> dict[str, Any]:
         "border": stills.border,
         "background std": stills.spread[0],
         "its maximum": stills.spread[1],
-        "blink %": stills.blink[1],
-        "in the picture %": stills.blink[0],
+        "blink %": stills.blink.with_depth,
+        "filmed shut %": stills.blink.filmed_with_depth,
+        "in the picture %": stills.blink.in_picture,
         "random edits": random.edits,
         "not finite": random.not_finite,
         "folded": random.folded,
@@ -148,8 +150,8 @@ def _still_checks(stills: _Stills) -> list[Check]:
         ("smallest step, beyond the picture's own contrast", stills.jump, STEP_LEVELS),
         ("border, largest difference", stills.border, 0),
         ("background farther than 35 px, temporal std", stills.spread[0], 0.1),
-        ("blink 100 %, opening left in the picture %", stills.blink[0], 15),
-        ("blink 100 %, opening left with the landmarker's depth %", stills.blink[1], 15),
+        ("blink 100 %, opening left in the picture %", stills.blink.in_picture, 15),
+        ("blink 100 %, opening left with the landmarker's depth %", stills.blink.with_depth, 15),
         (
             "controls that go back by more than the landmarker's repeatability",
             sum(not sweep.monotone for sweep in sweeps),

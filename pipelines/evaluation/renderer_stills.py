@@ -16,6 +16,7 @@ from pipelines.motion.controls import CONTROLS, N_SLOTS, SLOT_DEFAULT, SLOT_HI, 
 from pipelines.motion.edit import Edit, apply_edit, apply_vectors
 from pipelines.portrait.crop import resample
 from pipelines.portrait.eyes import eye_ratio
+from pipelines.portrait.pose import euler_deg, head_pose
 from pipelines.portrait.topology import EYE_INNER, EYE_OUTER, EYES, LID_PAIRS
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER, LIPS_LOWER, LIPS_UPPER
@@ -37,6 +38,8 @@ FACING = 0.12
 """Cosine of its angle to the camera from which a triangle of the photo counts as seen."""
 SLIVER = 0.021
 """Height of a triangle in head units below which a fold cannot be seen: three pixels of the 512 crop."""
+FILMED_SHUT, FILMED_SHUT_PER_DEG = 0.042, 0.0038
+"""`eye_ratio` of eyes filmed shut in the nine clips and its growth per degree of pitch (36 frames, deviation .004)"""
 CONTACT_PX = 0.25
 """Lips and lids that touch may overlap by this much in the 512 crop: nothing of it is drawn."""
 
@@ -151,22 +154,33 @@ def background_std(still: Still) -> tuple[float, float]:
     return float(spread.mean()), float(spread.max())
 
 
-def blink_remains_pct(still: Still) -> tuple[float, float]:
-    """Eye opening found at blink 100 %, % of the opening found at rest, the worse eye; NaN if no face is found.
+@dataclass(frozen=True)
+class BlinkRemains:
+    """Eye opening found at blink 100 %, % of the opening found at rest, the worse eye; NaN if no face is found."""
 
-    Returns:
-        in_picture: lid distance across the corner axis; lids found beyond each other are shut.
-        with_depth: the 3-D distance of `eye_ratio`. It hardly tells shut from open lids: the depth that the landmarker
-            gives lids grows with the pitch of the head and not with the opening. Per eye width it is .030 + .0052 a
-            degree for open eyes filmed in the nine clips (498 frames), .042 + .0038 a degree for shut ones (36 frames,
-            deviation .004): of an opening of .31 at rest, a filmed shut eye keeps 15 % at 1 degree, 23 % at 8 and 28 %
-            at 12.
-    """
+    in_picture: float
+    """Lid distance across the corner axis; lids found beyond each other are shut."""
+    with_depth: float
+    """3-D distance of `eye_ratio`. It hardly tells shut from open lids: the depth that the landmarker gives lids grows
+    with the pitch of the head and not with the opening, .030 + .0052 a degree of the eye width for open eyes filmed in
+    the nine clips (498 frames)."""
+    filmed_with_depth: float
+    """The same of eyes that were really shut, filmed at this pitch and with this opening at rest: `FILMED_SHUT`."""
+
+
+def blink_remains_pct(still: Still) -> BlinkRemains:
+    """What the landmarker finds left of both eyes' opening, and what it finds left of filmed ones."""
     shut, rest = (find_landmarks(still.draw(values)) for values in ({"blink": 1.0}, {}))
     if shut is None or rest is None:
-        return float("nan"), float("nan")
+        return BlinkRemains(float("nan"), float("nan"), float("nan"))
+    at_rest = eye_ratio(rest)
     in_picture = _opening_in_picture(shut) / _opening_in_picture(rest)
-    return 100 * max(float(in_picture.max()), 0.0), 100 * float((eye_ratio(shut) / eye_ratio(rest)).max())
+    filmed = FILMED_SHUT + FILMED_SHUT_PER_DEG * euler_deg(head_pose(rest).rotation)[0]
+    return BlinkRemains(
+        in_picture=100 * max(float(in_picture.max()), 0.0),
+        with_depth=100 * float((eye_ratio(shut) / at_rest).max()),
+        filmed_with_depth=100 * float((filmed / at_rest).max()),
+    )
 
 
 def _opening_in_picture(landmarks: NDArray[np.floating]) -> NDArray[np.float64]:

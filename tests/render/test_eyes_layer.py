@@ -11,11 +11,11 @@ import pytest
 from pipelines.assets import PORTRAITS
 from pipelines.portrait.landmarks import face_finder
 from pipelines.portrait.topology import EYE_INNER, EYE_OUTER, EYES, LID_PAIRS
-from pipelines.render.mesh.eyes import BALL_RADIUS_MM, IRIS_RADIUS_MM, Eye, EyeLayer, gaze_rotation
+from pipelines.render.mesh.eyes import BALL_RADIUS_MM, IRIS_RADIUS_MM, Eye, EyeLayer, gaze_rotation, rim_shifts
 from pipelines.render.mesh.geometry import build_geometry
 from pipelines.render.mesh.iris import ALPHA, GLINT, IRIS, LOWER, SCLERA, UPPER
 from pipelines.render.mesh.lids import CREASE_UP, lids_of_gaze
-from pipelines.render.mesh.sclera import lid_shadow
+from pipelines.render.mesh.sclera import lid_shadow, local_light
 
 from .mesh_case import RENDERER, drawn, edited, handle, largest_difference, render
 
@@ -333,3 +333,43 @@ def test_a_gaze_draws_nothing_beside_the_corners(name: str, gaze_deg: float) -> 
         outside = (along > 0.5 * eye.opening.width + 2.0) & (along < 0.7 * eye.opening.width) & near
         assert outside.sum() > 100
         assert not painted[outside].any()
+
+
+@pytest.mark.parametrize("name", ["mona_lisa", "la_velata"])
+@pytest.mark.parametrize("closed", [0.5, 1.0])
+def test_the_nose_of_a_turned_head_hides_the_far_eye(name: str, closed: float) -> None:
+    case, motion = handle(name), edited(name, yaw_deg=30, blink=closed)
+    picture = RENDERER.render(case, motion)
+    bare = RENDERER.render(replace(case, features=()), motion)
+    eye = eyes_of(name)[0]
+    inner, outer = eye.ring_px[EYE_INNER], eye.ring_px[EYE_OUTER]
+    place = np.dstack([case.map_x, case.map_y]) - inner
+    on_nose = place @ (inner - outer) > 0.3 * eye.opening.width**2
+    x0, y0 = case.vertices[eye.opening.ring, :2].min(0).astype(int)
+    x1, y1 = case.vertices[eye.opening.ring, :2].max(0).astype(int)
+    before_eye = np.s_[y0 : y1 + 1, x0 : x1 + 4]
+    assert on_nose[before_eye].sum() > 15
+    assert largest_difference(picture[before_eye][on_nose[before_eye]], bare[before_eye][on_nose[before_eye]]) == 0
+
+
+def test_the_rim_of_a_lid_seen_from_the_side_is_fetched_from_beside_it() -> None:
+    source = np.zeros((2, 256), np.float32)
+    source[0, 60:] = -8.0
+    posed = np.zeros((2, 256), np.float32)
+    posed[0, 58:] = -11.0
+    shifts = rim_shifts(source, posed)
+    assert np.array_equal(rim_shifts(source, source), np.zeros_like(source))
+    assert shifts.min() >= 0.0
+    assert shifts.max() == 3.0
+
+
+def test_the_white_beside_the_iris_has_the_light_that_the_photo_shows_there() -> None:
+    width, white = 60.0, np.full((40, 60, 3), 180.0, np.float32)
+    seen, clean = white.copy(), np.ones((40, 60), np.float32)
+    seen[:, 40:] *= 0.5
+    seen[10:30, 20:40], clean[10:30, 20:40] = 20.0, 0.0
+    light = local_light(seen, white, clean, width)[..., 0]
+    assert abs(light[5, 5] - 1.0) < 0.05
+    assert abs(light[5, 55] - 0.5) < 0.05
+    assert light[20, 30] > 0.55
+    assert np.abs(local_light(seen, white, np.zeros_like(clean), width) - 1.0).max() == 0.0

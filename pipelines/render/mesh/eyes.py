@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.render.mesh.anatomy import IRIS_CENTRE, LID_ROWS_ABOVE_RIGHT, LID_ROWS_BELOW_RIGHT, both_sides
+from pipelines.render.mesh.behind_nose import nose_cover
 from pipelines.render.mesh.geometry import MeshGeometry
 from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, iris_below_lid, split_eye
 from pipelines.render.mesh.layer_kernels import draw_eye
 from pipelines.render.mesh.lid_skin import Lid, build_lid
-from pipelines.render.mesh.lids import draw_lid_front, draw_lid_skin
+from pipelines.render.mesh.lids import draw_frame, draw_lid_front, draw_lid_skin
 from pipelines.render.mesh.opening import Opening, View, box_around
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.sclera import LID_SHADOW, SHADOW_FROM, SHADOW_REACH
@@ -93,8 +95,12 @@ class EyeLayer:
                 continue
             view = eye.opening.view(ring, rigid)
             draw_lid_skin(out, eye.lid, eye.opening, view, flow, posed)
+            nose = nose_cover(out, eye.opening, eye.ring_px, ring, flow)
             _draw_ball(out, eye, view, ring, gaze_deg)
-            draw_lid_front(out, eye.lid, eye.opening, view, flow, posed)
+            draw_lid_front(out, eye.lid, eye.opening, view, posed)
+            if nose is not None:
+                nose.lay_back(out)
+            draw_frame(out, eye.lid, eye.opening, view, flow, posed)
 
 
 def gaze_rotation(gaze_deg: Floats) -> Doubles:
@@ -103,6 +109,16 @@ def gaze_rotation(gaze_deg: Floats) -> Doubles:
     about_v = np.array([[np.cos(right), 0, -np.sin(right)], [0, 1, 0], [np.sin(right), 0, np.cos(right)]])
     about_u = np.array([[1, 0, 0], [0, np.cos(up), np.sin(up)], [0, -np.sin(up), np.cos(up)]])
     return about_v @ about_u
+
+
+def rim_shifts(source: Floats, posed: Floats) -> Floats:
+    """(2, n) way from each lid in the frame to the same lid in the photo, from (2, n) curves of both.
+
+    Beside a corner seen from the side a lid is as good as upright; there the two curves differ by spikes, which would
+    fetch single pixels from elsewhere.
+    """
+    shifts = np.ascontiguousarray((source - posed).T)
+    return np.ascontiguousarray(cv2.medianBlur(cv2.medianBlur(shifts[:, None], 5), 5)[:, 0].T)
 
 
 def _landmark_iris(landmarks: Doubles, iris: int, opening: Opening) -> tuple[Doubles, float]:
@@ -165,6 +181,7 @@ def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_
         eye.roi_from_uv,
         view.curves,
         opening.curves,
+        rim_shifts(opening.curves, view.curves),
         (opening.u_first, opening.u_step, view.scale),
         eye.parts,
         eye.ball,

@@ -30,7 +30,7 @@ from pipelines.render.mesh.layer_kernels import (
     UPPER_CLEAN,
 )
 from pipelines.render.mesh.opening import Opening, box_around
-from pipelines.render.mesh.sclera import lid_shadow, sclera_model
+from pipelines.render.mesh.sclera import lid_shadow, local_light, sclera_model
 
 Floats = NDArray[np.float32]
 RIM_IN, RIM_OUT = 1.0, 1.30
@@ -171,6 +171,7 @@ def split_eye(
     along = region.u / eye_width
     clean = (trust * smoothstep((distance - RIM_OUT + 0.12) / 0.12)).astype(np.float32)
     smooth = sclera_model(matt, shadow, (trust > 0.9) & (distance > WHITE_FROM), along, skin=skin)
+    smooth = np.asarray(smooth * local_light(matt, smooth, clean, eye_width), np.float32)
     sclera = matt * clean[..., None] + smooth * (1 - clean[..., None])
     iris = _complete_iris(matt, trust, distance, radius)
     alpha = (1.0 - smoothstep((distance - RIM_IN) / (RIM_OUT - RIM_IN))).astype(np.float32)[..., None]

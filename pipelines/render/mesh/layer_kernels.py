@@ -16,10 +16,11 @@ EYE_CHANNELS = 27
 
 
 @nb.njit(cache=True, nogil=True)
-def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, layers, ball, turn, shade):
+def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, shifts, grid, layers, ball, turn, shade):
     """Eyeball behind the lids, and the lids' own rims.
 
     Args:
+        shifts: (2, n) v from a lid in this frame to the same lid in the source, see `eyes.rim_shifts`.
         grid: (u_first, u_step, output px per source px).
         layers: (h, w, EYE_CHANNELS) of the source region.
         ball: eyeball centre u, v, radius, and the resting iris centre from there; source px.
@@ -72,13 +73,13 @@ def draw_eye(out, box, uv_from_out, roi_from_uv, curves, source_curves, grid, la
                     sample(layers, xs, ys, IRIS, 4, iris)
             xs, ys = affine(roi_from_uv, u - glint_u, v - glint_v)
             sample(layers, xs, ys, GLINT, 3, glint)
-            xs, ys = affine(roi_from_uv, u, v - upper + value_at(source_curves[0], place))
+            xs, ys = affine(roi_from_uv, u, v + value_at(shifts[0], place))
             sample(layers, xs, ys, UPPER, 4, above)
             if shade[3] > 0.0:
                 sample(layers, xs, ys, UPPER_CLEAN, 3, spare)
                 for c in range(3):
                     above[c] += shade[3] * (spare[c] - above[c])
-            xs, ys = affine(roi_from_uv, u, v - lower + value_at(source_curves[1], place))
+            xs, ys = affine(roi_from_uv, u, v + value_at(shifts[1], place))
             sample(layers, xs, ys, LOWER, 4, below)
             if shade[3] > 0.0:
                 sample(layers, xs, ys, LOWER_CLEAN, 3, spare)

@@ -81,7 +81,16 @@ def draw_lid_skin(
     lay_through_flow(out, box, *flow, lid.origin, lid.skin, lid.grain, fixed_from_out, cleaning)
 
 
-def draw_lid_front(
+def draw_lid_front(out: NDArray[np.uint8], lid: Lid, opening: Opening, view: View, posed: PosedMesh) -> None:
+    """What lies in front of the eyeball: the lash line and shading of a lowered lid."""
+    closed = _closed(opening, view)
+    cleaning = _over(closed, CLEANED)
+    if cleaning > 0.0:
+        box = _lid_box(lid, opening, view, posed, out.shape[:2])
+        _draw_edge(out, lid, opening, view, posed, box, closed=closed, cleaning=cleaning)
+
+
+def draw_frame(
     out: NDArray[np.uint8],
     lid: Lid,
     opening: Opening,
@@ -89,13 +98,8 @@ def draw_lid_front(
     flow: tuple[Floats, Floats, Floats],
     posed: PosedMesh,
 ) -> None:
-    """What lies in front of the eyeball: the lash line and shading of a lowered lid, and glasses in their place."""
-    closed = _closed(opening, view)
-    cleaning = _over(closed, CLEANED)
-    if cleaning > 0.0:
-        box = _lid_box(lid, opening, view, posed, out.shape[:2])
-        _draw_edge(out, lid, opening, view, posed, box, closed=closed, cleaning=cleaning)
-    loose = _loose(lid, opening, posed, closed=closed)
+    """Glasses that came loose from the skin, in their place before it."""
+    loose = _loose(lid, opening, posed, closed=_closed(opening, view))
     if lid.frame is not None and loose > 0.0:
         nothing = np.zeros((1, 1, 4), np.float32)
         fixed_from_out = _fixed_from_out(lid, opening, view)

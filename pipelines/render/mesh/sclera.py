@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -18,6 +19,11 @@ LEAST_LIGHT, MOST_LIGHT = 0.7, 2.2
 """Brightness of an eye's white as a share of the skin around it. Darker pixels are lids and lashes, not white."""
 MOST_CHROMA = 0.95
 """An eye's white has at most this share of the skin's saturation (in the exponent); paintings come near it."""
+LOCAL_REACHES, LOCAL_DOUBT = (0.25, 0.07), 0.06
+"""Eye widths over which the photo's own light on the white is smoothed, coarse first, and the share of clean pixels
+there at which it counts by half."""
+LEAST_LOCAL, MOST_LOCAL = 0.3, 1.15
+"""Bounds of that light, of the modelled white's."""
 PRIOR_PIXELS = 4.0
 """So many pixels of evidence weigh as much as the expectation."""
 
@@ -57,6 +63,20 @@ def sclera_model(lit: Floats, shadow: Floats, clean: NDArray[np.bool_], along: F
         white, slope = _measured_white(flat[use], along[use], white, skin=skin, brightest=brightest)
     tilt = np.clip(1.0 + slope * along, 0.75, 1.25)
     return (white * (tilt * corner)[..., None]).astype(np.float32)
+
+
+def local_light(matt: Floats, white: Floats, clean: Floats, eye_width: float) -> Floats:
+    """(h, w, 1) light on the modelled `white` beside the iris, as far as `clean` pixels of the photo show it.
+
+    A corner in the shade of the brow stays in it: white that is drawn there would look pasted.
+    """
+    light = np.ones(clean.shape, np.float32)
+    shown = np.clip(matt.mean(2) / np.maximum(white.mean(2), 1.0), LEAST_LOCAL, MOST_LOCAL)
+    for reach in LOCAL_REACHES:
+        evidence = np.stack([(shown - light) * clean, clean], 2).astype(np.float32)
+        spread = cv2.GaussianBlur(evidence, (0, 0), max(1.0, reach * eye_width))
+        light += spread[..., 0] / (spread[..., 1] + LOCAL_DOUBT)
+    return light[..., None]
 
 
 def _expected_white(skin: Floats) -> Doubles:

@@ -121,8 +121,9 @@ def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, shadow, loo
                 bulge, groove = _plate(max(-t, 0.0) / plate, above, fold_width)
                 light += taper * (1.0 - off) * (shade * bulge - fold * taper * groove)
             # the lids go on touching beyond the outer corner; at the inner one the line is thin and without lashes
-            ending = min(smooth((1.18 - outer) / 0.2), smooth((outer + 0.04) / 0.1))
-            wide = max(thickness * (0.45 + 0.65 * smooth(outer * 1.4)), 0.6 / scale)
+            ending = min(smooth((1.18 - outer) / (0.2 + 0.1 * drop)), smooth((outer + 0.04) / 0.1))
+            pointed = 1.0 - 0.5 * drop * smooth((outer - 0.78) / 0.4)
+            wide = max(thickness * (0.45 + 0.65 * smooth(outer * 1.4)) * pointed, 0.6 / scale)
             from_line = (t - 0.5 * min(gap, wide) - drop * wide) / wide
             if from_line > -2.5:
                 line = np.exp((-1.2 if from_line < 0.0 else -0.6) * from_line * from_line)
@@ -135,7 +136,7 @@ def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, shadow, loo
                     0.8
                     * off
                     * smooth((outer - 0.08) / 0.12)
-                    * smooth((1.02 - outer) / 0.12)
+                    * smooth((1.02 - outer) / (0.12 + 0.24 * drop))
                     * _lash(u, t, along, spacing, reach, hairs)
                 )
                 light *= 1.0 - 0.5 * shade * off * amount * taper * (1.0 - smooth(t / (1.2 * length)))

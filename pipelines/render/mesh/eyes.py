@@ -118,7 +118,8 @@ def rim_shifts(source: Floats, posed: Floats) -> Floats:
     fetch single pixels from elsewhere.
     """
     shifts = np.ascontiguousarray((source - posed).T)
-    return np.ascontiguousarray(cv2.medianBlur(cv2.medianBlur(shifts[:, None], 5), 5)[:, 0].T)
+    smooth = cv2.medianBlur(cv2.medianBlur(shifts[:, None], 5), 5)[:, 0]
+    return np.ascontiguousarray(smooth.T, np.float32)
 
 
 def _landmark_iris(landmarks: Doubles, iris: int, opening: Opening) -> tuple[Doubles, float]:

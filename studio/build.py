@@ -30,6 +30,7 @@ from studio.speech_stream import speech_routes
 from studio.stage.bundle import page_head
 from studio.stage.part import part
 from studio.theme import studio_theme
+from studio.wording import NATIVE_TEXTS
 
 TITLE = "Ditto Motion Studio"
 STAGE_EVENTS = ("commit", "pick_example", "pick_face")
@@ -87,6 +88,7 @@ def launch_options(services: Services) -> dict[str, Any]:
     return {
         "theme": studio_theme(),
         "head": page_head(),
+        "i18n": gr.I18n(en=NATIVE_TEXTS),
         "app_kwargs": {
             "routes": [
                 *live_routes(services),

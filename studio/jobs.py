@@ -35,6 +35,8 @@ class Job:
         self.fraction = 0.0
         self.error = ""
         self._started = 0.0
+        self._told: float | None = None
+        """When the fraction last rose; until it does again the time left runs down by the clock."""
         self._stopped = threading.Event()
 
     @property
@@ -56,6 +58,8 @@ class Job:
     def progress(self, fraction: float, text: str) -> None:
         """How far the work is; errors as `check`."""
         self.check()
+        if fraction != self.fraction:
+            self._told = time.monotonic()
         self.fraction, self.text = fraction, text
 
     def run(self, work: Callable[[Job], None], never_begun: Callable[[], None] | None = None) -> None:
@@ -82,17 +86,23 @@ class Job:
 
     def record(self) -> dict[str, Any]:
         """What the page shows: state, fraction 0..1, text, seconds left or None, one sentence on failure."""
-        passed = time.monotonic() - self._started
-        known = self.state == "running" and passed > ESTIMATE_AFTER_S and self.fraction > 0.02
         return {
             "key": self.key,
             "kind": self.kind,
             "state": self.state,
             "fraction": round(self.fraction, 4),
             "text": self.text,
-            "left_s": round(passed * (1 / self.fraction - 1), 1) if known else None,
+            "left_s": self._left_s(),
             "error": self.error,
         }
+
+    def _left_s(self) -> float | None:
+        """Seconds left; None at the start, and when a step takes longer than the work so far foretold."""
+        now, told = time.monotonic(), self._told
+        if self.state != "running" or told is None or now - self._started < ESTIMATE_AFTER_S or self.fraction < 0.02:
+            return None
+        left = (told - self._started) * (1 / self.fraction - 1) - (now - told)
+        return round(left, 1) if left > 0 or self.fraction >= 1 else None
 
 
 class JobDesk:

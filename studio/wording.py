@@ -6,6 +6,13 @@ GENERIC = "Something went wrong on the server; the work is untouched, and the lo
 NO_PORTRAIT = "No portrait is open; choose a photo or an example in the Portrait panel."
 NOTHING_PLAYS = "Nothing plays yet; make a clip in the Speech or Drive panel or add a layer with keys first."
 
+NATIVE_TEXTS = {
+    "upload_text.drop_audio": "Drop a voice here",
+    "upload_text.or": "or",
+    "upload_text.click_to_upload": "click to choose one",
+}
+"""Texts inside Gradio's own components, which take none: its translation key -> ours."""
+
 NATIVE_TIPS = {
     "st-photo": "A photo with a face · PNG, JPEG or WebP, or the camera",
     "st-match": "The photo whose expression is taken over",

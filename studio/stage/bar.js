@@ -30,7 +30,7 @@
 
   // ---- bar ----
   function markup() {
-    return `<div class="bar"><div class="brand"><svg width="24" height="24" viewBox="0 0 24 24"
+    return `<div class="bar">${studio.button("menu", "Menu · theme, tour, shortcuts", { action: "menu", kind: "only-phone" })}<div class="brand"><svg width="24" height="24" viewBox="0 0 24 24"
         aria-hidden="true"><circle cx="9" cy="12" r="6.2"/><circle cx="15" cy="12" r="6.2"/></svg><strong>Ditto Motion Studio</strong></div>
       <i class="divider"></i><button type="button" class="doc" data-action="portrait"
         title="Show the portrait"><span></span><small></small></button><span class="space"></span>
@@ -53,6 +53,7 @@
     undo: () => history.undo(),
     redo: () => history.redo(),
     history: (button) => studio.historyList.toggle(button),
+    menu: (button) => studio.menu.toggle(button),
     "reset-all": () => actions.resetAll(),
     keys: () => dialogs.toggleShortcuts(),
     theme: toggleTheme,
@@ -183,5 +184,5 @@
   studio.on("panel", () => rail && paintRail());
   studio.on("paint", () => rail && paintDots());
 
-  Object.assign(studio, { mountBar, mountRail, applyTheme, chooseTheme, chosenTheme });
+  Object.assign(studio, { mountBar, mountRail, applyTheme, chooseTheme, chosenTheme, toggleTheme });
 })();

@@ -3,6 +3,9 @@
   const { state } = studio;
   const { make, one, all, escape, root } = studio.dom;
 
+  /** Buttons with a popover of theirs. */
+  const OPENERS = ".badge, .bar [data-action=history], .bar [data-action=menu]";
+
   const SHORTCUTS = [
     ["Undo", "Ctrl Z"],
     ["Redo", "Ctrl Shift Z"],
@@ -114,7 +117,7 @@
     const popover = one(".popover", root());
     const hadFocus = popover?.contains(document.activeElement);
     popover?.remove();
-    for (const opener of all(".badge, [data-action=history]", root())) {
+    for (const opener of all(OPENERS, root())) {
       // the focus goes back to where it came from
       if (hadFocus && opener.getAttribute("aria-expanded") === "true") opener.focus();
       opener.setAttribute("aria-expanded", "false");
@@ -123,7 +126,7 @@
   }
 
   document.addEventListener("pointerdown", (event) => {
-    if (root() && !event.target.closest?.(".popover, .badge, [data-action=history]")) closePopover();
+    if (root() && !event.target.closest?.(`.popover, ${OPENERS}`)) closePopover();
   });
 
   studio.dialogs = { toggleShortcuts, showPicture, toggleRenderer, closePopover };

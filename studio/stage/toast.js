@@ -3,11 +3,25 @@
   const { make, one, escape, setText } = studio.dom;
   const BUSY_DELAY_MS = 400;
   const INFO_MS = 5000;
+  /** Long enough to read it, decide and reach its button. */
+  const ACTION_MS = 20000;
   let host = null;
   let current = null;
   /** News that came while an error showed. */
   let waiting = null;
   let timer = 0;
+
+  /** A sentence from Python names things in backticks: a name that begins it becomes words, any other keeps its letters in
+   * quotation marks, and a command looks like one. */
+  function readable(text) {
+    const parts = String(text ?? "").split(/`([^`]+)`/);
+    const named = (part, isFirst) => {
+      if (!/^[\w.]+$/.test(part)) return `<code>${escape(part)}</code>`;
+      if (!isFirst) return `\u201c${escape(part)}\u201d`;
+      return escape(part[0].toUpperCase() + part.slice(1).replaceAll("_", " "));
+    };
+    return parts.map((part, i) => (i % 2 ? named(part, i === 1 && !parts[0]) : escape(part))).join("");
+  }
 
   function markup({ kind, text, action }) {
     const isWork = kind === "busy" || kind === "job";
@@ -16,7 +30,7 @@
     const close = isWork ? "" : studio.button("close", "Dismiss · Escape", { small: true, action: "dismiss" });
     // words that change three times a second are not read aloud
     const role = { error: "alert", job: "group" }[kind] || "status";
-    return `<div class="toast" data-kind="${kind}" role="${role}">${lead}<span>${escape(text)}</span>${button}${close}</div>`;
+    return `<div class="toast" data-kind="${kind}" role="${role}">${lead}<span>${readable(text)}</span>${button}${close}</div>`;
   }
 
   function place(message) {
@@ -30,7 +44,17 @@
     });
     one("[data-action=dismiss]", message.element)?.addEventListener("click", () => dismiss());
     host.append(message.element);
-    if (message.kind === "info") timer = setTimeout(() => hide(), INFO_MS);
+    if (message.kind !== "info") return;
+    expire(message);
+    // whoever reads it or is on its button keeps it
+    const { element } = message;
+    for (const event of ["pointerenter", "focusin"]) element.addEventListener(event, () => clearTimeout(timer));
+    for (const event of ["pointerleave", "focusout"]) element.addEventListener(event, () => current === message && expire(message));
+  }
+
+  function expire({ action }) {
+    clearTimeout(timer);
+    timer = setTimeout(() => hide(), action ? ACTION_MS : INFO_MS);
   }
 
   function show(message) {

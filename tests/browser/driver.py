@@ -89,6 +89,11 @@ class Studio:
         self.run("() => studio.comparison.settled()")
         self.run("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
+    def stand_still(self) -> None:
+        """Wait until nothing around the picture moves to its new place or size any more."""
+        self.run("""() => Promise.allSettled(document.querySelector('#st-stage .viewport')
+            .getAnimations({subtree: true}).map(animation => animation.finished))""")
+
     def pixels(self) -> np.ndarray:
         """(H, W, 3) uint8 of the canvas."""
         import base64

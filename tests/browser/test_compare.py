@@ -98,7 +98,7 @@ def test_side_by_side_is_source_and_edit_at_one_size_and_zooms_together(edited: 
     edited.settle()
     assert (against(edited) == edited.source(view)).all()
     for _ in range(2):
-        page.wait_for_timeout(250)
+        edited.stand_still()
         source, edit = (page.locator(f"canvas.{name}").bounding_box() for name in ("against", "picture"))
         assert source and edit
         assert source["width"] == pytest.approx(edit["width"], abs=1)
@@ -106,7 +106,7 @@ def test_side_by_side_is_source_and_edit_at_one_size_and_zooms_together(edited: 
         assert source["x"] + source["width"] < edit["x"]
         edited.run("() => studio.viewport.zoomIn()")
     edited.run("() => studio.viewport.fit()")
-    page.wait_for_timeout(250)
+    edited.stand_still()
     source, edit, room = (
         page.locator(css).bounding_box() for css in ("canvas.against", "canvas.picture", ".viewport")
     )

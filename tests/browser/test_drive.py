@@ -234,7 +234,7 @@ def test_the_face_follows_the_webcam_and_a_recording_becomes_the_clip(
     assert difference(turned[0], rest) > 3 and difference(*turned) == 0
     studio.run("() => studio.comparison.choose('')")
     studio.page.locator("[data-action=record]").click()
-    studio.page.wait_for_timeout(2500)
+    studio.page.wait_for_function("() => studio.camera.report().recorded_s > 2.2")
     studio.page.locator("[data-action=record]").click()
     studio.page.wait_for_function("() => studio.state.clip?.drawing")
     assert studio.run("() => studio.camera.isOn()") is False

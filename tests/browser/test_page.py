@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, WebSocketRoute
+from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
 from tests.browser.driver import DESKTOP, PHONE, Studio, difference, open_context, open_studio
 
@@ -101,6 +101,44 @@ def _explains_itself_when_asked(phone: Studio) -> None:
     phone.page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
     button.tap()
     assert not help_lines.first.is_visible()
+
+
+def _menu(phone: Studio, item: str) -> None:
+    phone.page.locator(".bar [data-action=menu]").tap()
+    phone.page.locator(f".popover.menu [data-item={item}]").tap()
+    assert phone.page.locator(".popover").count() == 0
+
+
+GROUND = "() => getComputedStyle(document.querySelector('#studio .bar')).backgroundColor.match(/\\d+/g).map(Number)"
+
+
+def test_phone_reaches_theme_tour_keys_and_reset_by_its_menu(
+    browser: Browser, studio: Studio, studio_url: str
+) -> None:
+    # a wide bar has a button for each
+    assert studio.page.locator(".bar [data-action=menu]").is_hidden()
+    with _fresh(browser, studio_url, size=PHONE, has_touch=True) as phone:
+        page = phone.page
+        phone.set(smile=0.7)
+        dark = phone.run(GROUND)
+        _menu(phone, "theme")
+        assert max(dark) < 60 and min(phone.run(GROUND)) > 200
+        _menu(phone, "theme")
+        assert phone.run(GROUND) == dark
+        _menu(phone, "keys")
+        assert page.locator("dialog.sheet h2").inner_text() == "Keyboard shortcuts"
+        page.locator("dialog.sheet [data-action=close]").tap()
+        _menu(phone, "reset")
+        phone.settle()
+        assert phone.run("() => studio.store.edits()") == {}
+        # an error with a remedy: the words have the width, the button stands below them
+        phone.run("""() => studio.toast.show({kind: 'error', text: '`photo` should be a picture. '.repeat(5),
+            action: {label: 'Try another photo', run() {}}})""")
+        words, button = (page.locator(f".toast {css}").bounding_box() for css in ("span", ".chip"))
+        assert words and button and words["width"] > 220 and button["y"] >= words["y"] + words["height"]
+        phone.run("() => studio.toast.hide()")
+        _menu(phone, "tour")
+        expect(page.locator(".tour small")).to_have_text("1 of 3")
 
 
 def test_phone_shows_picture_three_sliders_and_tabs_at_once(browser: Browser, studio_url: str) -> None:
@@ -285,6 +323,39 @@ def test_a_bad_file_says_one_sentence_and_keeps_the_work(studio: Studio, tmp_pat
     assert studio.page.locator(".toast span").all_inner_texts() == ["Something is ready."]
     studio.page.locator(".toast [data-action=dismiss]").click()
     assert studio.page.locator(".toast").count() == 0
+
+
+def test_a_sentence_reads_as_words_and_its_names_stay_exact(studio: Studio) -> None:
+    studio.run("""() => studio.toast.show({kind: 'error',
+        text: '`jaw_open` should be below `smile_x` but <b>is not</b>; run `python -m pipelines edit`.'})""")
+    said = studio.page.locator(".toast span")
+    assert said.inner_text() == "Jaw open should be below “smile_x” but <b>is not</b>; run python -m pipelines edit."
+    assert said.locator("code").inner_text() == "python -m pipelines edit" and said.locator("b").count() == 0
+
+
+TIMERS = """() => {
+    const real = [window.setTimeout, window.clearTimeout];
+    const running = new Map();
+    window.setTimeout = (run, ms) => { const id = running.size + 1e6; running.set(id, ms); return id; };
+    window.clearTimeout = id => running.set(id, 0);
+    const left = () => Math.max(...running.values());
+    const show = action => { studio.toast.show({kind: 'info', text: 'Ready.', action}); return left(); };
+    try {
+        const plain = show(), acting = show({label: 'Show', run() {}});
+        const toast = document.querySelector('.toast');
+        toast.dispatchEvent(new PointerEvent('pointerenter'));
+        const held = left();
+        toast.dispatchEvent(new PointerEvent('pointerleave'));
+        return [plain, acting, held, left()];
+    } finally {
+        [window.setTimeout, window.clearTimeout] = real;
+        studio.toast.hide();
+    }
+}"""
+
+
+def test_news_with_a_button_stays_long_and_while_it_is_read(studio: Studio) -> None:
+    assert studio.run(TIMERS) == [5_000, 20_000, 0, 20_000]
 
 
 DROP = """async key => {

@@ -146,7 +146,7 @@ def test_own_poses_are_kept_exported_and_imported(poses: Studio, tmp_path: Path)
     bad = tmp_path / "bad.json"
     bad.write_text('{"format": "ditto-poses", "version": 9}')
     page.locator("[data-section=own-poses] input[type=file]").set_input_files(bad)
-    expect(page.locator(".toast[data-kind=error]")).to_contain_text("`version` of the pose file should be 1")
+    expect(page.locator(".toast[data-kind=error]")).to_contain_text("Version of the pose file should be 1")
     expect(own).to_have_count(1)
 
 

@@ -219,7 +219,9 @@ def test_every_slider_works_on_top_while_it_plays(spoken: Studio) -> None:
     plain = at(spoken, 40)
     spoken.run("() => { studio.playback.setLoop(true); return studio.playback.play(); }")
     spoken.run("() => studio.set('brow_raise', 0.9)")
-    spoken.page.wait_for_timeout(400)
+    spoken.page.wait_for_function(
+        "at => studio.stage.shownFrame > at", arg=spoken.run("() => studio.stage.shownFrame")
+    )
     assert spoken.run("() => studio.playback.isPlaying()")
     spoken.run("() => studio.playback.pause()")
     edited = at(spoken, 40)
@@ -327,6 +329,7 @@ def test_without_a_voice_it_says_so(browser: Browser, studio_url: str, _spoken: 
     try:
         studio = open_studio(context, studio_url)
         studio.panel("speech")
+        expect(studio.page.locator("#st-voice")).to_contain_text("Drop a voice here")
         studio.page.locator("[data-action=generate]").click()
         expect(studio.page.locator(".toast[data-kind=error]")).to_contain_text("no voice yet")
         assert not studio.page.locator("#st-time").is_visible()

@@ -6,6 +6,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -300,6 +301,24 @@ def test_time_left_is_told_once_it_is_known() -> None:
     job.state, job._started = "running", time.monotonic() - 400
     job.progress(0.25, "25 of 100 frames")
     assert job.record()["left_s"] == pytest.approx(1200, rel=0.04)
+
+
+def test_time_left_runs_down_between_two_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("studio.jobs.time", SimpleNamespace(monotonic=lambda: now[0]))
+    job = Job("speech")
+    job.state, job._started = "running", 1000.0
+    now[0] = 1020.0
+    job.progress(0.5, "listening")
+    told = []
+    for _ in range(5):
+        now[0] += 5
+        job.progress(0.5, "listening")
+        told.append(job.record()["left_s"])
+    # late, nothing is promised any more; the next step tells anew
+    assert told == [15, 10, 5, None, None]
+    job.progress(0.75, "listening")
+    assert job.record()["left_s"] == 15
 
 
 def test_leaving_stops_the_work(services: Services, session: Session) -> None:

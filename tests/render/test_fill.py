@@ -67,6 +67,13 @@ def test_a_cord_beside_the_head_stays_in_the_scene() -> None:
     assert np.abs(scene - photo)[golden].mean() < 8
 
 
+def test_the_rim_of_a_collar_leaves_no_line_in_the_scene() -> None:
+    """The Astronaut's background is plain where her collar ends behind the neck."""
+    scene = handle("astronaut").layers.background[345:385, 96:152].astype(np.float32)
+    fine = np.abs(scene - cv2.GaussianBlur(scene, (0, 0), 3.0)).max(2)
+    assert fine.max() < 14.0
+
+
 def test_a_cheek_completed_from_one_in_shadow_has_grain() -> None:
     own = portrait("mona_lisa")
     across = np.arange(len(own.image[0])) - float(own.landmarks_in_crop[1, 0])

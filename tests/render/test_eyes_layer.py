@@ -373,3 +373,14 @@ def test_the_white_beside_the_iris_has_the_light_that_the_photo_shows_there() ->
     assert abs(light[5, 55] - 0.5) < 0.05
     assert light[20, 30] > 0.55
     assert np.abs(local_light(seen, white, np.zeros_like(clean), width) - 1.0).max() == 0.0
+
+
+@pytest.mark.parametrize("name", ["admiral", "astronaut"])
+def test_a_glint_moves_with_the_head_no_faster_than_the_photo(name: str) -> None:
+    photo, moved_px = handle(name).image, 0.0512
+    change = np.abs(render(name, move_y=1e-4).astype(int) - photo)
+    padded = np.pad(photo.astype(int), ((1, 1), (0, 0), (0, 0)), mode="edge")
+    slope = np.maximum(np.abs(padded[2:] - photo), np.abs(padded[:-2] - photo))
+    for eye in eyes_of(name):
+        inside = opening_mask(eye, photo.shape)
+        assert (change - moved_px * slope)[inside].max() <= 1.0

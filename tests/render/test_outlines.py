@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from pipelines.render.mesh.compose_kernels import compose, cover_by_share
+from pipelines.render.mesh.kernels import raster_flow
 
 from .mesh_case import edited, handle, render
 
@@ -85,3 +86,12 @@ def test_a_face_that_only_changes_its_expression_is_not_blurred() -> None:
     forehead = case.geometry.landmarks[10, :2].round().astype(int)
     patch = np.s_[forehead[1] - 60 : forehead[1] - 20, forehead[0] - 20 : forehead[0] + 20]
     assert np.array_equal(picture[patch], case.image[patch])
+
+
+def test_a_surface_lets_go_of_a_pixel_when_its_outline_has_passed_it() -> None:
+    at = 10.003
+    posed = np.array([[at, -30, 0], [at, 60, 0], [at + 60, 15, 0]], np.float32)
+    gain, maps = np.ones(3, np.float32), [np.empty((SIZE, SIZE), np.float32) for _ in range(4)]
+    triangle = np.array([[0, 2, 1]], np.int32)
+    raster_flow(posed, posed[:, :2] + 5, gain, triangle, 1, 0.0, WHOLE, *maps)
+    assert np.array_equal(maps[0][12, 9:13], [9, 10, 16, 17])

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from pipelines.render.mesh.anatomy import IRIS_CENTRE, LID_ROWS_ABOVE_RIGHT, LID_ROWS_BELOW_RIGHT, both_sides
 from pipelines.render.mesh.behind_nose import nose_cover
 from pipelines.render.mesh.geometry import MeshGeometry
+from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, iris_below_lid, split_eye
 from pipelines.render.mesh.layer_kernels import draw_eye
 from pipelines.render.mesh.lid_skin import Lid, build_lid
@@ -28,6 +29,9 @@ BALL_RADIUS_MM, IRIS_RADIUS_MM = 12.0, 5.9
 RING_IRIS = 4
 """Landmarks of the iris edge that follow its centre in MediaPipe's order."""
 AT_REST_PX = 1e-3
+STIRRED, STIRRED_DEG = 0.02, 1.0
+"""Eye widths that a lid moved in the head, or degrees of gaze, from which an eye is wholly made of its parts.
+Less far from rest part of it is the warped photo: parts multiplied move a sharp glint twice as fast."""
 LOOKED_AWAY_DEG = 4.0
 """Gaze by which the lower lid's rim has lost the trace of the iris in front of it."""
 DIMMED = 0.4
@@ -96,7 +100,7 @@ class EyeLayer:
             view = eye.opening.view(ring, rigid)
             draw_lid_skin(out, eye.lid, eye.opening, view, flow, posed)
             nose = nose_cover(out, eye.opening, eye.ring_px, ring, flow)
-            _draw_ball(out, eye, view, ring, gaze_deg)
+            _draw_ball(out, eye, view, ring, gaze_deg, share=_stirred(eye, view, gaze_deg))
             draw_lid_front(out, eye.lid, eye.opening, view, posed)
             if nose is not None:
                 nose.lay_back(out)
@@ -165,13 +169,21 @@ def _build_eye(
     )
 
 
-def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_deg: Floats) -> None:
+def _stirred(eye: Eye, view: View, gaze_deg: Floats) -> float:
+    """0..1: how far lids and gaze have left what the photo shows, wherever the head has gone."""
+    rest_uv = (eye.ring_px - eye.opening.origin) @ eye.opening.axes.T
+    moved = float(np.abs(view.ring_uv - rest_uv).max()) / eye.opening.width
+    return float(smoothstep(max(moved / STIRRED, float(np.hypot(*gaze_deg)) / STIRRED_DEG)))
+
+
+def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_deg: Floats, *, share: float) -> None:
+    """Blend `share` of the eye made of its parts over the warped one."""
     opening = eye.opening
     box = box_around(ring, 2.0 + (OVERLAP * opening.width + eye.below_lid_px) * view.scale, out.shape[:2])
     open_share = view.mean_gap / max(opening.mean_gap, 0.03 * opening.width)
     lowered = min(max(1.0 - open_share, 0.0), 1.0)
     widened = min(max(open_share - 1.0, 0.0), 0.6)
-    reveal = min(max((open_share - 0.02) / 0.16, 0.0), 1.0)
+    reveal = share * min(max((open_share - 0.02) / 0.16, 0.0), 1.0)
     if reveal <= 0.0:
         return
     away = min(float(np.hypot(*gaze_deg)) / LOOKED_AWAY_DEG, 1.0)

@@ -63,7 +63,8 @@ def triangles_with_person(posed, uv, triangles, filled, kept):
 def _span(a0, c0, a1, c1, a2, c2, left, right):
     """First and last integer x where the three half planes a*x + c >= 0 hold."""
     low, high = float(left), float(right - 1)
-    slack = 1e-4
+    # for rounding alone: pixels that outlines have passed but that stay drawn would be smoothed by nobody
+    slack = 1e-5
     for a, c in ((a0, c0), (a1, c1), (a2, c2)):
         if a > 1e-12:
             low = max(low, (-slack - c) / a)

@@ -238,3 +238,14 @@ def test_a_chin_at_the_edge_is_accepted() -> None:
     photo = load_photo(PORTRAITS / "mona_lisa.jpg")
     bottom = round(register(photo).faces[0].bottom)
     assert register(np.ascontiguousarray(photo[: bottom - 4])).image.shape == (512, 512, 3)
+
+
+def test_a_portrait_stretched_by_a_third_is_still_a_face() -> None:
+    photo = load_photo(PORTRAITS / "mona_lisa.jpg")
+    stretched = np.asarray(cv2.resize(photo, None, fx=4 / 3, fy=1.0, interpolation=cv2.INTER_CUBIC), np.uint8)
+    expected, found = (
+        transform(invert(face.crop_from_photo), face.landmarks_in_crop[:, :2])
+        for face in (register(photo), register(stretched))
+    )
+    expected = expected * [4 / 3, 1.0]
+    assert np.abs(found - expected).mean() < 0.02 * np.ptp(expected[:, 1])

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.portrait.topology import EYE_INNER, EYE_OUTER
-from pipelines.render.mesh.head_frame import smoothstep
+from pipelines.render.mesh.layer_kernels import lay_nose
 from pipelines.render.mesh.opening import Opening, box_around
 
 Floats = NDArray[np.float32]
@@ -19,40 +19,30 @@ REACH = 0.3
 
 
 @dataclass(frozen=True)
-class NoseCover:
-    """The picture before an eye was drawn, where the nose stands before it."""
+class BeforeEye:
+    """The picture where one eye is about to be drawn."""
 
     box: tuple[int, int, int, int]
-    before: NDArray[np.uint8]
+    pixels: NDArray[np.uint8]
     """(h, w, 3) RGB."""
-    cover: Floats
-    """(h, w, 1) 0..1."""
 
-    def lay_back(self, out: NDArray[np.uint8]) -> None:
-        """Lay the nose over what was drawn in (H, W, 3) `out`, in place."""
-        x0, y0, x1, y1 = self.box
-        drawn = out[y0:y1, x0:x1]
-        drawn[:] = np.round(drawn + self.cover * (self.before.astype(np.float32) - drawn)).astype(np.uint8)
+    @classmethod
+    def of(cls, out: NDArray[np.uint8], ring: Floats) -> BeforeEye:
+        """Of (H, W, 3) `out` around an eye whose lids are (16, 2) `ring` there."""
+        x0, y0, x1, y1 = box = box_around(ring, REACH * float(np.ptp(ring[:, 0])), out.shape[:2])
+        return cls(box, out[y0:y1, x0:x1].copy())
 
+    def lay_nose_back(
+        self, out: NDArray[np.uint8], opening: Opening, ring_px: Floats, flow: tuple[Floats, Floats, Floats]
+    ) -> None:
+        """Lay the nose over the eye that was drawn in (H, W, 3) `out`, in place.
 
-def nose_cover(
-    out: NDArray[np.uint8], opening: Opening, ring_px: Floats, ring: Floats, flow: tuple[Floats, Floats, Floats]
-) -> NoseCover | None:
-    """What stands before one eye in the frame `out`, or None where nothing does.
+        The warp tells: where it shows a place of the photo that lies on the nose, the nose is in front.
 
-    The warp tells: where it shows a place of the photo that lies on the nose, the nose is in front.
-
-    Args:
-        out: (H, W, 3) RGB.
-        ring_px, ring: (16, 2) lids in the photo and in this frame.
-        flow: (H, W) source x and y and brightness of every pixel.
-    """
-    box = box_around(ring, REACH * float(np.ptp(ring[:, 0])), out.shape[:2])
-    x0, y0, x1, y1 = box
-    inward = (ring_px[EYE_INNER] - ring_px[EYE_OUTER]) / opening.width
-    x, y = (axis[y0:y1, x0:x1] for axis in flow[:2])
-    inside = ((x - ring_px[EYE_INNER, 0]) * inward[0] + (y - ring_px[EYE_INNER, 1]) * inward[1]) / opening.width
-    if not inside.size or inside.max() <= BESIDE:
-        return None
-    cover = smoothstep((inside - BESIDE) / (BEYOND - BESIDE)).astype(np.float32)
-    return NoseCover(box, out[y0:y1, x0:x1].copy(), cover[..., None])
+        Args:
+            ring_px: (16, 2) lids in the photo.
+            flow: (H, W) source x and y and brightness of every pixel.
+        """
+        inner = ring_px[EYE_INNER].astype(np.float64)
+        inward = (inner - ring_px[EYE_OUTER]) / opening.width**2
+        lay_nose(out, self.box, self.pixels, flow[0], flow[1], inner, inward, BESIDE, BEYOND)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.render.mesh.anatomy import IRIS_CENTRE, LID_ROWS_ABOVE_RIGHT, LID_ROWS_BELOW_RIGHT, both_sides
-from pipelines.render.mesh.behind_nose import nose_cover
+from pipelines.render.mesh.behind_nose import BeforeEye
 from pipelines.render.mesh.geometry import MeshGeometry
 from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, iris_below_lid, split_eye
@@ -99,11 +99,10 @@ class EyeLayer:
                 continue
             view = eye.opening.view(ring, rigid)
             draw_lid_skin(out, eye.lid, eye.opening, view, flow, posed)
-            nose = nose_cover(out, eye.opening, eye.ring_px, ring, flow)
+            before = BeforeEye.of(out, ring)
             _draw_ball(out, eye, view, ring, gaze_deg, share=_stirred(eye, view, gaze_deg))
             draw_lid_front(out, eye.lid, eye.opening, view, posed)
-            if nose is not None:
-                nose.lay_back(out)
+            before.lay_nose_back(out, eye.opening, eye.ring_px, flow)
             draw_frame(out, eye.lid, eye.opening, view, flow, posed)
 
 

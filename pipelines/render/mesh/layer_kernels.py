@@ -212,3 +212,22 @@ def _own_mouth(photo, roi_from_uv, source_curves, u_first, u_step, u, v, lip_up,
     sample(photo, xs, ys, 0, 6, own)
     here += look[9] * (meant - here)
     return look[8] * (1.0 + look[10] * (here - 1.0))
+
+
+@nb.njit(cache=True, nogil=True)
+def lay_nose(out, box, before, source_x, source_y, corner, inward, beside, beyond):
+    """Put back what was there `before` an eye, where the source lies inwards of the eye's inner corner.
+
+    Args:
+        source_x, source_y: (H, W) photo pixels that the frame shows.
+        corner, inward: (2,) inner corner in the photo, and the way from there to the nose over the squared eye width.
+        beside, beyond: eye widths from which it is put back in part, and wholly.
+    """
+    x0, y0, x1, y1 = box
+    for y in range(y0, y1):
+        for x in range(x0, x1):
+            inside = (source_x[y, x] - corner[0]) * inward[0] + (source_y[y, x] - corner[1]) * inward[1]
+            if inside > beside:
+                cover = smooth((inside - beside) / (beyond - beside))
+                for c in range(3):
+                    out[y, x, c] = byte(out[y, x, c] + cover * (np.float32(before[y - y0, x - x0, c]) - out[y, x, c]))

@@ -15,9 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.render.mesh.fill import push_pull
-from pipelines.render.mesh.head_frame import smoothstep
-from pipelines.render.mesh.layer_kernels import (
+from pipelines.render.mesh.eye_kernels import (
     ALPHA,
     EYE_CHANNELS,
     GLINT,
@@ -29,6 +27,8 @@ from pipelines.render.mesh.layer_kernels import (
     UPPER,
     UPPER_CLEAN,
 )
+from pipelines.render.mesh.fill import push_pull
+from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.opening import Opening, box_around
 from pipelines.render.mesh.sclera import lid_shadow, local_light, sclera_model
 

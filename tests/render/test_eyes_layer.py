@@ -11,7 +11,8 @@ import pytest
 from pipelines.assets import PORTRAITS
 from pipelines.portrait.landmarks import face_finder
 from pipelines.portrait.topology import EYE_INNER, EYE_OUTER, EYES, LID_PAIRS
-from pipelines.render.mesh.eyes import BALL_RADIUS_MM, IRIS_RADIUS_MM, Eye, EyeLayer, gaze_rotation, rim_shifts
+from pipelines.render.mesh.eye_kernels import LOW_U, LOW_V, UP_U, UP_V
+from pipelines.render.mesh.eyes import BALL_RADIUS_MM, IRIS_RADIUS_MM, OVERLAP, Eye, EyeLayer, gaze_rotation
 from pipelines.render.mesh.geometry import build_geometry
 from pipelines.render.mesh.iris import ALPHA, GLINT, IRIS, LOWER, SCLERA, UPPER
 from pipelines.render.mesh.lids import CREASE_UP, lids_of_gaze
@@ -352,15 +353,66 @@ def test_the_nose_of_a_turned_head_hides_the_far_eye(name: str, closed: float) -
     assert largest_difference(picture[before_eye][on_nose[before_eye]], bare[before_eye][on_nose[before_eye]]) == 0
 
 
-def test_the_rim_of_a_lid_seen_from_the_side_is_fetched_from_beside_it() -> None:
-    source = np.zeros((2, 256), np.float32)
-    source[0, 60:] = -8.0
-    posed = np.zeros((2, 256), np.float32)
-    posed[0, 58:] = -11.0
-    shifts = rim_shifts(source, posed)
-    assert np.array_equal(rim_shifts(source, source), np.zeros_like(source))
-    assert shifts.min() >= 0.0
-    assert shifts.max() == 3.0
+def lids_of(eye: Eye, ring_uv: np.ndarray) -> np.ndarray:
+    """The table of `fill_lids` for lids at (16, 2) `ring_uv`, with the head at rest."""
+    ring_px = ring_uv @ eye.opening.axes + eye.opening.origin
+    return eye.lids(eye.opening.view(ring_px, eye.ring_px))
+
+
+def at_u(eye: Eye, lids: np.ndarray, column: int, u: float) -> float:
+    return float(lids[round((u - eye.opening.u_first) / eye.opening.u_step), column])
+
+
+def test_the_rim_of_a_lid_is_fetched_from_the_same_place_of_it() -> None:
+    eye = eyes_of("astronaut")[0]
+    width = eye.opening.width
+    assert np.abs(lids_of(eye, eye.rest_uv)[:, UP_U : LOW_V + 1]).max() < 1e-3
+    squeezed = eye.rest_uv * [0.8, 1.0] + [0.0, 0.1 * width]
+    lids = lids_of(eye, squeezed)
+    for u in (-0.3 * width, 0.0, 0.3 * width):
+        for across, down in ((UP_U, UP_V), (LOW_U, LOW_V)):
+            assert at_u(eye, lids, across, u) == pytest.approx(0.25 * u, abs=0.02 * width)
+            assert at_u(eye, lids, down, u) == pytest.approx(-0.1 * width, abs=0.02 * width)
+
+
+def test_an_eye_opens_up_to_lids_that_reach_beyond_its_corner() -> None:
+    eye = eyes_of("mona_lisa")[0]
+    ring = eye.rest_uv * [1.0, 1.6]
+    outer = np.sign(ring[EYE_OUTER, 0])
+    ring[EYE_OUTER, 0] -= 0.12 * outer * eye.opening.width
+    ring_px = ring @ eye.opening.axes + eye.opening.origin
+    view = eye.opening.view(ring_px, eye.ring_px)
+    drawn_area = np.clip(view.curves[1] - view.curves[0], 0, None).sum() * eye.opening.u_step
+    assert drawn_area == pytest.approx(cv2.contourArea(ring.astype(np.float32)), rel=0.03)
+
+
+@pytest.mark.parametrize("name", ["mona_lisa", "astronaut"])
+@pytest.mark.parametrize("values", [{"yaw_deg": 20, "eye_wide": 1}, {"yaw_deg": 20, "gaze_y_deg": 20}])
+def test_the_upright_lid_of_a_turned_eye_draws_no_spike(name: str, values: dict[str, float]) -> None:
+    case, motion = handle(name), edited(name, **values)
+    picture = RENDERER.render(case, motion)
+    bare = RENDERER.render(replace(case, features=()), motion)
+    changed = np.abs(picture.astype(int) - bare).max(2) > 6
+    y, x = np.nonzero(changed)
+    for eye in eyes_of(name):
+        ring = case.vertices[eye.opening.ring, :2]
+        from_ring = [-cv2.pointPolygonTest(ring, (float(a), float(b)), True) for a, b in zip(x, y, strict=True)]
+        near = np.hypot(x - ring[:, 0].mean(), y - ring[:, 1].mean()) < eye.opening.width
+        assert near.sum() > 100
+        assert np.array(from_ring)[near].max() < 1.5 + OVERLAP * eye.opening.width + eye.below_lid_px
+
+
+@pytest.mark.parametrize("name", ["mona_lisa", "astronaut"])
+def test_the_lash_line_of_a_turned_eye_hangs_no_stroke_from_its_corner(name: str) -> None:
+    case, motion = handle(name), edited(name, yaw_deg=20, blink=0.3)
+    picture = RENDERER.render(case, motion)
+    bare = RENDERER.render(replace(case, features=()), motion)
+    eye = eyes_of(name)[0]
+    corner = case.vertices[eye.opening.ring[EYE_OUTER], :2]
+    y, x = np.mgrid[0 : picture.shape[0], 0 : picture.shape[1]]
+    below = (np.abs(x - corner[0]) < 3) & (y > corner[1] + 3.0) & (y < corner[1] + 0.25 * eye.opening.width)
+    darker = bare[below].astype(int).mean(1) - picture[below].mean(1)
+    assert below.sum() > 20 and darker.max() < 25
 
 
 def test_the_white_beside_the_iris_has_the_light_that_the_photo_shows_there() -> None:

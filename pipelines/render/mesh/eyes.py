@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.render.mesh.anatomy import IRIS_CENTRE, LID_ROWS_ABOVE_RIGHT, LID_ROWS_BELOW_RIGHT, both_sides
 from pipelines.render.mesh.behind_nose import BeforeEye
-from pipelines.render.mesh.eye_kernels import draw_eye
+from pipelines.render.mesh.eye_kernels import LID_COLUMNS, draw_eye, fill_lids
 from pipelines.render.mesh.geometry import MeshGeometry
 from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, iris_below_lid, split_eye
 from pipelines.render.mesh.lid_skin import Lid, build_lid
 from pipelines.render.mesh.lids import draw_frame, draw_lid_front, draw_lid_skin
-from pipelines.render.mesh.opening import Opening, View, box_around
+from pipelines.render.mesh.opening import CURVE_SAMPLES, Opening, View, box_around
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.sclera import LID_SHADOW, SHADOW_FROM, SHADOW_REACH
 
@@ -61,6 +60,19 @@ class Eye:
     """How far the iris reaches below the landmarks of the lower lid."""
     lid: Lid
 
+    @property
+    def rest_uv(self) -> Doubles:
+        """(16, 2) lid ring at rest in the eye's frame."""
+        return (self.ring_px - self.opening.origin) @ self.opening.axes.T
+
+    def lids(self, view: View) -> Floats:
+        """(CURVE_SAMPLES, LID_COLUMNS) both lids of one frame, see `eye_kernels.fill_lids`."""
+        opening, lids = self.opening, np.empty((CURVE_SAMPLES, LID_COLUMNS), np.float32)
+        grid = (opening.u_first, opening.u_step)
+        whole_gap = SHADOW_FROM * opening.width
+        fill_lids(self.rest_uv, view.ring_uv, opening.onward, grid, view.curves, opening.curves, whole_gap, lids)
+        return lids
+
 
 class EyeLayer:
     """Both eyes of one portrait. Drawing at rest changes nothing."""
@@ -99,9 +111,10 @@ class EyeLayer:
                 continue
             view = eye.opening.view(ring, rigid)
             draw_lid_skin(out, eye.lid, eye.opening, view, flow, posed)
+            lids = eye.lids(view)
             before = BeforeEye.of(out, ring)
-            _draw_ball(out, eye, view, ring, gaze_deg, share=_stirred(eye, view, gaze_deg))
-            draw_lid_front(out, eye.lid, eye.opening, view, posed)
+            _draw_ball(out, eye, view, ring, gaze_deg, lids=lids, share=_stirred(eye, view, gaze_deg))
+            draw_lid_front(out, eye.lid, eye.opening, view, posed, lids=lids)
             before.lay_nose_back(out, eye.opening, eye.ring_px, flow)
             draw_frame(out, eye.lid, eye.opening, view, flow, posed)
 
@@ -112,17 +125,6 @@ def gaze_rotation(gaze_deg: Floats) -> Doubles:
     about_v = np.array([[np.cos(right), 0, -np.sin(right)], [0, 1, 0], [np.sin(right), 0, np.cos(right)]])
     about_u = np.array([[1, 0, 0], [0, np.cos(up), np.sin(up)], [0, -np.sin(up), np.cos(up)]])
     return about_v @ about_u
-
-
-def rim_shifts(source: Floats, posed: Floats) -> Floats:
-    """(2, n) way from each lid in the frame to the same lid in the photo, from (2, n) curves of both.
-
-    Beside a corner seen from the side a lid is as good as upright; there the two curves differ by spikes, which would
-    fetch single pixels from elsewhere.
-    """
-    shifts = np.ascontiguousarray((source - posed).T)
-    smooth = cv2.medianBlur(cv2.medianBlur(shifts[:, None], 5), 5)[:, 0]
-    return np.ascontiguousarray(smooth.T, np.float32)
 
 
 def _landmark_iris(landmarks: Doubles, iris: int, opening: Opening) -> tuple[Doubles, float]:
@@ -170,12 +172,13 @@ def _build_eye(
 
 def _stirred(eye: Eye, view: View, gaze_deg: Floats) -> float:
     """0..1: how far lids and gaze have left what the photo shows, wherever the head has gone."""
-    rest_uv = (eye.ring_px - eye.opening.origin) @ eye.opening.axes.T
-    moved = float(np.abs(view.ring_uv - rest_uv).max()) / eye.opening.width
+    moved = float(np.abs(view.ring_uv - eye.rest_uv).max()) / eye.opening.width
     return float(smoothstep(max(moved / STIRRED, float(np.hypot(*gaze_deg)) / STIRRED_DEG)))
 
 
-def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_deg: Floats, *, share: float) -> None:
+def _draw_ball(
+    out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_deg: Floats, *, lids: Floats, share: float
+) -> None:
     """Blend `share` of the eye made of its parts over the warped one."""
     opening = eye.opening
     box = box_around(ring, 2.0 + (OVERLAP * opening.width + eye.below_lid_px) * view.scale, out.shape[:2])
@@ -191,9 +194,7 @@ def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_
         box,
         view.uv_from_out,
         eye.roi_from_uv,
-        view.curves,
-        opening.curves,
-        rim_shifts(opening.curves, view.curves),
+        lids,
         (opening.u_first, opening.u_step, view.scale),
         eye.parts,
         eye.ball,
@@ -205,7 +206,6 @@ def _draw_ball(out: NDArray[np.uint8], eye: Eye, view: View, ring: Floats, gaze_
             away,
             OVERLAP * opening.width,
             1.0 - DIMMED * lowered * lowered,
-            SHADOW_FROM * opening.width,
             eye.below_lid_px,
         ),
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numba as nb
 import numpy as np
 
-from pipelines.render.mesh.pixel_kernels import affine, byte, lean, sample, smooth, value_at
+from pipelines.render.mesh.eye_kernels import LOW, UP, UP_LEAN
+from pipelines.render.mesh.pixel_kernels import affine, byte, column_at, place_in, sample, smooth
 
 
 @nb.njit(cache=True, nogil=True)
@@ -77,11 +78,12 @@ def _lash(u, t, along, spacing, reach, hairs):
 
 
 @nb.njit(cache=True, nogil=True)
-def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, shadow, look):
+def draw_lid_edge(out, box, uv_from_out, lids, crease, grid, ends, colour, shadow, look):
     """Shading of a lowered upper lid with its crease, the dark line along its margin and lashes that hang from it.
 
     Args:
-        curves: (3, n) v of the upper margin, the lower margin and the crease.
+        lids: (samples, LID_COLUMNS), see `eye_kernels.fill_lids`.
+        crease: (samples,) v of the crease.
         ends: (u of the left corner, u of the right corner, +1 if the outer corner is the right one else -1).
         colour: (3,) of the lashes.
         shadow: (3,) how much of a shadow on this skin each channel takes.
@@ -102,13 +104,13 @@ def draw_lid_edge(out, box, uv_from_out, curves, grid, ends, colour, shadow, loo
             along = (u - middle) / half
             if along < -1.25 or along > 1.25:
                 continue
-            place = (u - u_first) / u_step
-            margin = value_at(curves[0], place)
-            gap = value_at(curves[1], place) - margin
+            i, part = place_in((u - u_first) / u_step, lids.shape[0])
+            margin = column_at(lids, i, part, UP)
+            gap = column_at(lids, i, part, LOW) - margin
             if gap < 0.0:
                 margin, gap = margin + 0.5 * gap, 0.0
-            t = (v - margin) * lean(curves[0], place, u_step)
-            plate = max(margin - value_at(curves[2], place), least)
+            t = (v - margin) * column_at(lids, i, part, UP_LEAN)
+            plate = max(margin - (crease[i] + part * (crease[i + 1] - crease[i])), least)
             above = margin - v - plate
             if above > 6.0 * fold_width or t > length + 3.0 * thickness + gap:
                 continue

@@ -81,13 +81,15 @@ def draw_lid_skin(
     lay_through_flow(out, box, *flow, lid.origin, lid.skin, lid.grain, fixed_from_out, cleaning)
 
 
-def draw_lid_front(out: NDArray[np.uint8], lid: Lid, opening: Opening, view: View, posed: PosedMesh) -> None:
-    """What lies in front of the eyeball: the lash line and shading of a lowered lid."""
+def draw_lid_front(
+    out: NDArray[np.uint8], lid: Lid, opening: Opening, view: View, posed: PosedMesh, *, lids: Floats
+) -> None:
+    """What lies in front of the eyeball: the lash line and shading of a lowered lid; `lids` of `eye_kernels`."""
     closed = _closed(opening, view)
     cleaning = _over(closed, CLEANED)
     if cleaning > 0.0:
         box = _lid_box(lid, opening, view, posed, out.shape[:2])
-        _draw_edge(out, lid, opening, view, posed, box, closed=closed, cleaning=cleaning)
+        _draw_edge(out, lid, opening, view, posed, box, lids, closed=closed, cleaning=cleaning)
 
 
 def draw_frame(
@@ -153,18 +155,20 @@ def _draw_edge(
     view: View,
     posed: PosedMesh,
     box: tuple[int, int, int, int],
+    lids: Floats,
     *,
     closed: float,
     cleaning: float,
 ) -> None:
     width, lowered = opening.width, max(closed, 0.0)
     line = (THIN + (1.0 - THIN) * lowered**2) * min(LINE_WIDTH * width, LINE_SHARE * opening.mean_gap)
-    ends = (view.ring_uv[opening.upper[0], 0], view.ring_uv[opening.upper[-1], 0], 2.0 * lid.outer_is_right - 1.0)
+    ends = (view.ring_uv[:, 0].min(), view.ring_uv[:, 0].max(), 2.0 * lid.outer_is_right - 1.0)
     draw_lid_edge(
         out,
         box,
         view.uv_from_out,
-        np.vstack([view.curves, _crease(lid, opening, view, posed)]),
+        lids,
+        _crease(lid, opening, view, posed),
         (opening.u_first, opening.u_step, view.scale),
         ends,
         lid.lash_colour,

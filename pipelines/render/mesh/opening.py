@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.render.mesh.pixel_kernels import fill_curve
+from pipelines.render.mesh.pixel_kernels import ring_curves
 
 Floats = NDArray[np.float32]
 Doubles = NDArray[np.float64]
@@ -59,6 +59,11 @@ class Opening:
     """(2, CURVE_SAMPLES) source curves."""
     mean_gap: float
 
+    @property
+    def onward(self) -> int:
+        """+1 if the ring goes along the upper edge towards image right, else -1."""
+        return _onward(self.upper, len(self.ring))
+
     @classmethod
     def of(cls, landmarks: Doubles, ring: NDArray[np.integer]) -> Opening:
         """Opening of a closed landmark ring.
@@ -78,7 +83,8 @@ class Opening:
         axes = np.array([u_axis, [-u_axis[1], u_axis[0]]])
         origin = (first + last) / 2
         u_first, u_step = -REACH * width, 2 * REACH * width / (CURVE_SAMPLES - 1)
-        curves, mean_gap = _curves((points - origin) @ axes.T, upper, lower, u_first, u_step)
+        curves = np.empty((2, CURVE_SAMPLES), np.float32)
+        mean_gap = ring_curves((points - origin) @ axes.T, _onward(upper, n), u_first, u_step, curves)
         return cls(
             ring=ring.astype(np.int32),
             upper=upper.astype(np.int32),
@@ -109,7 +115,8 @@ class Opening:
         shift = self.axes @ (-inverse @ affine[2] - self.origin)
         uv_from_out = np.concatenate([linear, shift[:, None]], 1)
         ring_uv = posed_ring.astype(np.float64) @ linear.T + shift
-        curves, gap = _curves(ring_uv, self.upper, self.lower, self.u_first, self.u_step)
+        curves = np.empty((2, CURVE_SAMPLES), np.float32)
+        gap = ring_curves(ring_uv, self.onward, self.u_first, self.u_step, curves)
         return View(
             uv_from_out=uv_from_out,
             ring_uv=ring_uv,
@@ -133,17 +140,5 @@ def box_around(points: NDArray[np.floating], pad: float, shape: tuple[int, int])
     return int(x0), int(y0), int(x1), int(y1)
 
 
-def _curves(
-    ring_uv: Doubles, upper: NDArray[np.integer], lower: NDArray[np.integer], u_first: float, u_step: float
-) -> tuple[Floats, float]:
-    curves = np.empty((2, CURVE_SAMPLES), np.float32)
-    for row, edge, outward in ((0, upper, -1.0), (1, lower, 1.0)):
-        points = ring_uv[edge]
-        # beside a corner a widely opened lid may reach beyond it, and would draw a spike there
-        points[:, 0] = np.maximum.accumulate(points[:, 0].clip(points[0, 0], points[-1, 0]))
-        fill_curve(points, u_first, u_step, outward, curves[row])
-    left, right = ring_uv[upper[0], 0], ring_uv[upper[-1], 0]
-    first = int(np.clip(np.ceil((left - u_first) / u_step), 0, CURVE_SAMPLES - 1))
-    last = int(np.clip((right - u_first) / u_step, first, CURVE_SAMPLES - 1))
-    gaps = curves[1, first : last + 1] - curves[0, first : last + 1]
-    return curves, float(gaps.mean())
+def _onward(upper: NDArray[np.integer], n: int) -> int:
+    return 1 if int(upper[1] - upper[0]) % n == 1 else -1

@@ -48,8 +48,12 @@ def test_both_sides_have_the_same_law(yaw_deg: float, asked: float) -> None:
 
 
 def test_a_face_in_half_profile_says_how_far_it_turns() -> None:
-    assert reached(34.0, -25)[1] == {"yaw_deg": (-25, pytest.approx(-15))}
     assert reached(34.0, 25)[1] == {"yaw_deg": (25, pytest.approx(11))}
+    assert reached(40.0, -25)[1] == {"yaw_deg": (-25, pytest.approx(-20))}
+
+
+def test_a_face_as_turned_as_the_pearl_comes_back_by_all_the_table_allows() -> None:
+    assert reached(34.5, TABLE[0])[0] == pytest.approx(TABLE[0])
 
 
 def test_limit_strength_zero_lets_it_turn_all_the_way() -> None:

@@ -117,6 +117,11 @@ class CheekCompletion:
         _smooth_outline(out[window], drawn, soft)
         self._shown = (window, soft)
 
+    @property
+    def relit(self) -> NDArray[np.uint8]:
+        """(S, S, 3) the photo with the lending cheek in the light of the borrowing one."""
+        return self._image
+
     def cover(self, alpha: Floats) -> None:
         """Make (S, S) `alpha` opaque in place where the newest frame shows a completed cheek."""
         if self._shown is not None:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter1d
 
 from pipelines.portrait.topology import N_MESH
-from pipelines.render.mesh.completion import FAR, mirror_ids
+from pipelines.render.mesh.completion import FAR, CheekCompletion, mirror_ids
 from pipelines.render.mesh.compose_kernels import lay_under
 from pipelines.render.mesh.geometry import MeshGeometry
 from pipelines.render.mesh.head_frame import smoothstep, yaw_of
@@ -29,12 +30,21 @@ NARROWER = 0.85
 """Width of the mirrored side over that of the near one: ears and hair lie less far back than the mesh thinks."""
 OUTER_FADE = 2
 """Rings over which it fades outwards."""
+LIGHT_IN, LIGHT_CELLS, LIGHT_GAIN = 0.88, 32, (0.5, 1.15)
+"""Radii of the face at which the light of both cheeks is read, inside sideburns; cells along the side of which it is
+the mean over three by three; and what the mirrored side may be dimmed or brightened by: shadows brightened far glow."""
+LIGHT_SPOKES = 9
+"""Neighbouring spokes that share their light."""
+CONTACT = np.array([0.75, 0.9])
+"""Light left beside the cheek, by rings from the oval: less of it gets in between."""
 
 
 class FarSide:
     """The near side's surroundings of the face, mirrored in the head and drawn behind it."""
 
-    def __init__(self, layers: Layers, geometry: MeshGeometry) -> None:
+    def __init__(
+        self, image: NDArray[np.uint8], layers: Layers, geometry: MeshGeometry, *, cheek: CheekCompletion | None
+    ) -> None:
         self._layers = layers
         self._alpha = np.ascontiguousarray(layers.foreground[..., 3])
         direction = geometry.vertices[geometry.oval_ids, 0] - face_centre(geometry.landmarks)[0]
@@ -60,11 +70,18 @@ class FarSide:
         self._rest = geometry.frame
         self._shown: tuple[tuple[slice, slice], Floats] | None = None
         self._maps = [np.zeros((geometry.size, geometry.size), np.float32) for _ in range(4)]
+        gain = np.ones((RINGS, SEGMENTS))
+        if cheek is not None:
+            gain *= _light_beside(image, cheek.relit, geometry)
+        gain[: len(CONTACT)] *= CONTACT[:, None]
+        self._front = self._relit(geometry, ids, gain.ravel().astype(np.float32))
 
     @classmethod
-    def of(cls, layers: Layers, geometry: MeshGeometry) -> FarSide | None:
-        """The far side if the face is turned so far that one cheek hides it."""
-        return cls(layers, geometry) if geometry.behind.any() else None
+    def of(
+        cls, image: NDArray[np.uint8], layers: Layers, geometry: MeshGeometry, *, cheek: CheekCompletion | None
+    ) -> FarSide | None:
+        """The far side if the face is turned so far that one cheek hides it, in the light of the completed `cheek`."""
+        return cls(image, layers, geometry, cheek=cheek) if geometry.behind.any() else None
 
     def draw(self, out: NDArray[np.uint8], posed: PosedMesh, flow: tuple[Floats, Floats]) -> None:
         """Lay the mirrored side under what `out` shows of the person; `flow` are the maps it was drawn by."""
@@ -75,7 +92,7 @@ class FarSide:
         if window is None:
             return
         map_x, map_y, share, _ = (each[window] for each in self._maps)
-        front = cv2.remap(self._layers.foreground, map_x, map_y, cv2.INTER_LINEAR)
+        front = cv2.remap(self._front, map_x, map_y, cv2.INTER_LINEAR)
         over_x, over_y = (np.ascontiguousarray(each[window]) for each in flow)
         alpha = np.asarray(cv2.remap(self._alpha, over_x, over_y, cv2.INTER_LINEAR), np.float32)
         lay_under(front, share, alpha, self._layers.background[window], out[window])
@@ -86,6 +103,18 @@ class FarSide:
         if self._shown is not None:
             window, opaque = self._shown
             alpha[window] += (1.0 - alpha[window]) * opaque
+
+    def _relit(self, geometry: MeshGeometry, ids: NDArray[np.int64], gain: Floats) -> Floats:
+        """(S, S, 4) the foreground under the (RINGS * SEGMENTS,) `gain` of the near side's vertices."""
+        rest = np.ascontiguousarray(geometry.vertices[ids], np.float32)
+        whole = (0, geometry.size, 0, geometry.size)
+        # the mirror turned them over
+        triangles = np.ascontiguousarray(self._triangles[:, ::-1])
+        raster_flow(rest, self._uv, gain, triangles, len(triangles), 0.0, whole, *self._maps)
+        front = self._layers.foreground.copy()
+        drawn = self._maps[3] < FAR
+        front[drawn, :3] *= self._maps[2][drawn, None]
+        return front
 
     def _raster(self, posed: PosedMesh) -> tuple[slice, slice] | None:
         rotation = posed.rotation @ self._rest.rotation
@@ -108,3 +137,19 @@ class FarSide:
         window = (slice(rect[0], rect[1]), slice(rect[2], rect[3]))
         self._maps[2][window][self._maps[3][window] > FAR] = 0.0
         return window
+
+
+def _light_beside(image: NDArray[np.uint8], relit: NDArray[np.uint8], geometry: MeshGeometry) -> NDArray[np.float64]:
+    """(SEGMENTS,) brightness of the completed cheek over that of the near one, beside every spoke."""
+    centre = face_centre(geometry.landmarks)
+    at = (centre + LIGHT_IN * (geometry.vertices[geometry.oval_ids, :2] - centre)) * LIGHT_CELLS / geometry.size
+    at = np.clip(at.astype(int), 0, LIGHT_CELLS - 1)
+    cells = (LIGHT_CELLS, LIGHT_CELLS)
+    now, before = (
+        cv2.blur(cv2.resize(each, cells, interpolation=cv2.INTER_AREA), (3, 3))[at[:, 1], at[:, 0]]
+        .mean(1)
+        .astype(float)
+        for each in (relit, image)
+    )
+    gain = np.clip(now / np.maximum(before, 1.0), *LIGHT_GAIN)
+    return uniform_filter1d(gain, LIGHT_SPOKES, mode="wrap")

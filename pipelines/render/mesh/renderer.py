@@ -107,6 +107,7 @@ class MeshRenderer:
         geometry = build_geometry(crop.landmarks_in_crop, size=size)
         light = FaceLight(image, geometry)
         layers = cut_layers(image, crop.matte, geometry)
+        completion = CheekCompletion.of(image, layers.foreground[..., 3], geometry)
         grid_y, grid_x = np.mgrid[0:size, 0:size].astype(np.float32)
         return MeshHandle(
             image=image,
@@ -116,8 +117,8 @@ class MeshRenderer:
             folds=SkinFolds(image, geometry, light=light.direction),
             layers=layers,
             uv_turned_back=uv_turned_back(image, layers.foreground[..., 3], geometry),
-            far_side=FarSide.of(layers, geometry),
-            completion=CheekCompletion.of(image, layers.foreground[..., 3], geometry),
+            far_side=FarSide.of(image, layers, geometry, cheek=completion),
+            completion=completion,
             features=(EyeLayer(image, geometry), MouthLayer(image, geometry)),
             map_x=np.ascontiguousarray(grid_x),
             map_y=np.ascontiguousarray(grid_y),

@@ -32,7 +32,7 @@ OUTER_FADE = 2
 """Rings over which it fades outwards."""
 LIGHT_IN, LIGHT_CELLS, LIGHT_GAIN = 0.88, 32, (0.5, 1.15)
 """Radii of the face at which the light of both cheeks is read, inside sideburns; cells along the side of which it is
-the mean over three by three; and what the mirrored side may be dimmed or brightened by: shadows brightened far glow."""
+the mean over three by three; and what the mirrored side may be dimmed or brightened by, lest shadows glow."""
 LIGHT_SPOKES = 9
 """Neighbouring spokes that share their light."""
 CONTACT = np.array([0.75, 0.9])

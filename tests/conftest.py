@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Generator
 from pathlib import Path
 
@@ -14,6 +15,12 @@ from tests.server import server_url
 __all__ = ["server_url"]
 
 REPO = Path(__file__).resolve().parent.parent
+
+# each worker computes on its share of the cores: threads of two that wait for one another on the same core spin for
+# most of their time. The libraries read it when they are first imported, which is after this.
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+if WORKERS > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // WORKERS)))
 
 # how long an example takes says more about the machine than about the code
 hypothesis.settings.register_profile("shared machine", deadline=None)

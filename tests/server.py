@@ -44,7 +44,9 @@ def running_server(**environment: str) -> Iterator[tuple[str, subprocess.Popen[b
             "DITTO_RECOVERY": os.environ.get("DITTO_RECOVERY") or work,
             **environment,
         }
-        process = subprocess.Popen([sys.executable, str(APP)], env=os.environ | settings, cwd=APP.parent)
+        # it takes the threads that it takes for a visitor, not a worker's share
+        environ = {name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"}
+        process = subprocess.Popen([sys.executable, str(APP)], env=environ | settings, cwd=APP.parent)
         try:
             _wait(url, process)
             yield url, process

@@ -26,7 +26,7 @@ from pipelines.portrait.load import load_photo
 from pipelines.portrait.paste import Paster
 from pipelines.portrait.register import register
 from pipelines.portrait.types import Portrait
-from pipelines.render.mesh import border_kernels, compose_kernels, kernels
+from pipelines.render.mesh import border_kernels, compose_kernels, cover_kernels, kernels
 from pipelines.render.mesh.renderer import MeshHandle, MeshRenderer
 
 Figures = list[dict[str, Any]]
@@ -104,7 +104,7 @@ def _stages(handle: MeshHandle) -> list[tuple[str, Any, str]]:
         ("raster to flow", kernels, "raster_flow"),
         ("border", border_kernels, "fade_border"),
         ("remap and composite", compose_kernels, "compose"),
-        ("outlines", compose_kernels, "cover_by_share"),
+        ("outlines", cover_kernels, "cover_by_share"),
         *((type(layer).__name__, layer, "draw") for layer in handle.features),
     ]
     extras = (

@@ -19,6 +19,9 @@ from pipelines.portrait.landmarks import face_finder
 from pipelines.render import choose_renderer
 from pipelines.render.mesh import compose_kernels
 from pipelines.render.mesh.anatomy import LID_LOWER, LID_UPPER
+from pipelines.render.mesh.completion import NO_CHEEK
+from pipelines.render.mesh.cover_kernels import cover_by_share
+from pipelines.render.mesh.outline_kernels import room_for_outlines
 from pipelines.render.mesh.rings import SEGMENTS
 
 from .mesh_case import RENDERER, edited, handle, largest_difference, portrait, render
@@ -213,9 +216,11 @@ def test_an_outline_at_rest_leaves_the_photo_alone() -> None:
     y, x = np.mgrid[0:256, 0:256].astype(np.float32)
     posed, flat = case.geometry.vertices.astype(np.float32), np.zeros((256, 256), np.float32)
     gain, gains = np.ones(len(posed), np.float32), np.ones((256, 256), np.float32)
-    mesh, whole = (posed, case.geometry.uv, gain, case.geometry.edges), (0, 256, 0, 256)
+    triangles, first_hole = case.geometry.drawn_triangles, case.geometry.first_hole
+    mesh, whole = (posed, case.geometry.uv, gain, triangles, first_hole, 10.0), (0, 256, 0, 256)
     picture, soft = (layers.foreground, layers.background), (1e9, 3.0, 1e9, 1.0)
-    compose_kernels.cover_by_share(*mesh, *picture, x, y, gains, flat, whole, 20, soft, frame)
+    room, maps = room_for_outlines(256), (x, y, gains, flat)
+    cover_by_share(mesh, case.geometry.edges, picture, maps, whole, 20, soft, NO_CHEEK, room, frame)
     assert np.array_equal(frame, case.image)
 
 

@@ -7,14 +7,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from pipelines.render.mesh.compose_kernels import compose, cover_by_share
+from pipelines.render.mesh.completion import NO_CHEEK
+from pipelines.render.mesh.compose_kernels import compose
+from pipelines.render.mesh.cover_kernels import cover_by_share
 from pipelines.render.mesh.kernels import raster_flow
+from pipelines.render.mesh.outline_kernels import room_for_outlines
 
 from .mesh_case import edited, handle, render
 
 SIZE = 24
 Y, X = np.mgrid[0:SIZE, 0:SIZE].astype(np.float32)
-EDGES = np.array([[0, 1, 2, 3]])
+EDGES = np.array([[0, 1, 2, 3]], np.int64)
 WHOLE = (0, SIZE, 0, SIZE)
 
 
@@ -27,27 +30,35 @@ def outlined(
         squeezed: source pixels of the surface per pixel.
         near, soft: as in `cover_by_share`.
     """
-    posed = np.array([[at, -1, 0], [at, SIZE, 0], [0, 4, 0], [1, 4, 1]], np.float32)
-    uv = np.array([[8, -1], [8, SIZE], [8 - 4 * squeezed, 4], [8 - 3 * squeezed, 4]], np.float32)
-    front = at >= X
-    map_x = np.where(front, 8 - squeezed * (at - X), X + behind_px - 2.5).astype(np.float32)
-    depth = np.where(front, 0, 50).astype(np.float32)
+    end = float(SIZE)
+    posed = np.array(
+        [[x, y, z] for x, z in ((at, 0), (at - 30, 0), (60, 50), (-1, 50)) for y in (-1, end)], np.float32
+    )
+    uv = posed[:, :2].copy()
+    uv[:4, 0] = 8 - squeezed * (at - posed[:4, 0])
+    uv[4:, 0] += behind_px - 2.5
+    triangles = np.array([[0, 1, 2], [1, 3, 2], [4, 5, 6], [5, 7, 6]], np.int32)
     foreground = np.ones((SIZE, SIZE, 4), np.float32)
     foreground[..., :3] = np.where(X < 10, 120 + 12 * X, 20)[..., None]
-    photo, gains = np.zeros((SIZE, SIZE, 3), np.uint8), np.ones((SIZE, SIZE), np.float32)
-    empty, out = np.zeros((SIZE, SIZE), np.bool_), np.zeros((SIZE, SIZE, 3), np.uint8)
-    compose(photo, foreground, empty, photo, map_x, Y, gains, WHOLE, out)
-    vertex_gain, kinds = np.ones(4, np.float32), (1.0, 3.0, near, soft)
-    cover_by_share(posed, uv, vertex_gain, EDGES, foreground, photo, map_x, Y, gains, depth, WHOLE, 1, kinds, out)
+    photo, empty = np.zeros((SIZE, SIZE, 3), np.uint8), np.zeros((SIZE, SIZE), np.bool_)
+    maps, out = [np.empty((SIZE, SIZE), np.float32) for _ in range(4)], np.zeros((SIZE, SIZE, 3), np.uint8)
+    mesh = (posed, uv, np.ones(8, np.float32), triangles, len(triangles), 0.0)
+    raster_flow(*mesh, WHOLE, *maps)
+    compose(photo, foreground, empty, photo, *maps[:3], WHOLE, out)
+    kinds, room = (1.0, 3.0, near, soft), room_for_outlines(SIZE)
+    cover_by_share(mesh, EDGES, (foreground, photo), tuple(maps), WHOLE, 1, kinds, NO_CHEEK, room, out)
     return out[4:-4].astype(int)
 
 
 @pytest.mark.parametrize("squeezed", [1.0, 3.0])
 @pytest.mark.parametrize("soft", [0.0, 1.0])
 def test_an_outline_passes_a_pixel_without_a_jump(squeezed: float, soft: float) -> None:
-    """Also where the surface goes deep within a pixel, so that its neighbours have little to do with it."""
+    """Also where the surface goes deep within a pixel, so that its neighbours have little to do with it.
+
+    A step of a hundredth of a pixel shows one sample more or less: a 32nd of the contrast of 220 levels.
+    """
     steps = [outlined(10.5 + 0.01 * k, squeezed=squeezed, near=1e3, soft=soft) for k in range(101)]
-    assert max(np.abs(after - before).max() for before, after in pairwise(steps)) <= 4
+    assert max(np.abs(after - before).max() for before, after in pairwise(steps)) <= 7
 
 
 def test_an_outline_between_two_pixels_leaves_both_their_own() -> None:
@@ -95,3 +106,13 @@ def test_a_surface_lets_go_of_a_pixel_when_its_outline_has_passed_it() -> None:
     triangle = np.array([[0, 2, 1]], np.int32)
     raster_flow(posed, posed[:, :2] + 5, gain, triangle, 1, 0.0, WHOLE, *maps)
     assert np.array_equal(maps[0][12, 9:13], [9, 10, 16, 17])
+
+
+TURNS = [("pearl_earring", -12.0), ("mona_lisa", -5.0), ("la_velata", -12.0), ("admiral", -9.0), ("astronaut", 8.0)]
+
+
+@pytest.mark.parametrize(("name", "yaw_deg"), TURNS)
+def test_nothing_flickers_while_a_head_turns(name: str, yaw_deg: float) -> None:
+    """A completed cheek, a nose and an ear pass pixels; a hundredth of a degree may show a sample more of them."""
+    frames = [render(name, 512, yaw_deg=yaw_deg + 0.01 * k).astype(int) for k in range(12)]
+    assert max(np.abs(after - before).max() for before, after in pairwise(frames)) <= 16

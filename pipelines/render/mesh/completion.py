@@ -16,9 +16,10 @@ from pipelines.motion.atlas import load_atlas
 from pipelines.portrait.topology import N_MESH, OVAL
 from pipelines.render.mesh.anatomy import canonical_in_head
 from pipelines.render.mesh.beside import MARGIN
+from pipelines.render.mesh.cheek_kernels import lay_cheek
 from pipelines.render.mesh.geometry import MeshGeometry
 from pipelines.render.mesh.head_frame import smoothstep
-from pipelines.render.mesh.kernels import blend_over, raster_flow
+from pipelines.render.mesh.kernels import raster_flow
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.rings import SEGMENTS, TURNED_DEG, face_centre
 from pipelines.render.mesh.vertex_kernels import vertex_normals
@@ -28,10 +29,7 @@ Doubles = NDArray[np.float64]
 FEWEST_VERTICES = 12
 """Fewer hidden vertices are not worth a second pass."""
 EDGE_BOOST = 1.7
-"""Keeps the rim of the completed cheek opaque although its edge is blurred."""
-OUTLINE_SOFT_PX, OUTLINE_BAND = 0.9, 0.45
-"""Standard deviation over which the outline of the completed cheek is averaged, and how far from half the share of
-drawn pixels may be there."""
+"""Opacity of the completed cheek per share that is hidden: what shines through would show its smear."""
 TEMPLE = (0.05, 0.4)
 """Head units above the eyes at which the borrowed skin starts to fade, and over which: hairlines are not symmetric."""
 SEEN = 0.3
@@ -55,6 +53,21 @@ GRAZING = 0.25
 FAR = 1e8
 """Depths beyond this are where nothing was drawn."""
 
+Rect = tuple[int, int, int, int]
+Cheek = tuple[Rect, NDArray[np.uint8], Floats, Floats, Floats, Floats, Floats, int]
+NOWHERE: Rect = (0, 0, 0, 0)
+NO_CHEEK: Cheek = (
+    NOWHERE,
+    np.zeros((1, 1, 3), np.uint8),
+    np.zeros((1, 2), np.float32),
+    np.zeros(1, np.float32),
+    np.zeros((1, 1), np.float32),
+    np.zeros((1, 1), np.float32),
+    np.zeros((1, 1), np.float32),
+    0,
+)
+"""What `cover_by_share` is told of a face that needs no completion."""
+
 
 class CheekCompletion:
     """Second raster pass over the grazing triangles with mirrored texture coordinates."""
@@ -71,10 +84,13 @@ class CheekCompletion:
         self._hidden = self._hidden_share(alpha, geometry)
         touched = (self._hidden[self._all] > 0.02).any(1)
         known = np.arange(len(mirror)) < geometry.n_face
-        self._triangles = np.ascontiguousarray(self._all[touched & known[self._all].all(1)])
+        drawn = np.flatnonzero(touched & known[self._all].all(1))
+        self._triangles = np.ascontiguousarray(geometry.drawn_triangles[drawn])
+        self._holes = drawn >= geometry.first_hole
         self._uv = np.ascontiguousarray(geometry.uv[mirror])
         self._maps = [np.zeros((geometry.size, geometry.size), np.float32) for _ in range(4)]
-        self._shown: tuple[tuple[slice, slice], Floats] | None = None
+        self._rect, self._first_ring = NOWHERE, geometry.n_face
+        self._alpha = np.zeros(len(geometry.vertices), np.float32)
         self._image = self._relit(image, geometry, mirror)
 
     @classmethod
@@ -85,48 +101,55 @@ class CheekCompletion:
         completion = cls(image, alpha, geometry)
         return completion if int((completion._hidden > 0.5).sum()) > FEWEST_VERTICES else None
 
-    def draw(self, out: NDArray[np.uint8], posed: PosedMesh, depth: Floats) -> None:
-        """Blend the mirrored cheek over `out` where the head turned skin further towards the camera than at rest."""
-        self._shown = None
+    def draw(self, out: NDArray[np.uint8], posed: PosedMesh, depth: Floats, *, hole_depth: float) -> None:
+        """Lay the mirrored cheek over `out` where the head turned skin further towards the camera than at rest.
+
+        Its outlines are left hard: `cover_by_share` softens them with those of the mesh, see `seen`. `depth` and
+        `hole_depth` are what `raster_flow` drew the mesh by.
+        """
+        self._rect = NOWHERE
         if posed.turned_back <= 0.0:
             return
         facing = -(self._normals @ posed.rotation[2])
         reveal = np.clip((facing - self._facing - 0.03) / 0.12, 0.0, 1.0)
-        alpha = (self._hidden * reveal).astype(np.float32)
+        alpha = np.minimum(EDGE_BOOST * self._hidden * reveal, 1.0)
         alpha[self._rim] = alpha[self._rim_carriers].mean(1)
-        shown = alpha[self._triangles].max(1) > 0.02
+        self._alpha[:] = alpha
+        shown = alpha[self._triangles].any(1)
         if not shown.any():
             return
-        triangles = self._triangles[shown]
+        triangles, first_hole = self._triangles[shown], int((shown & ~self._holes).sum())
         size = len(out)
         corners = posed.vertices[triangles.ravel(), :2]
-        left, top = np.clip(np.floor(corners.min(0)).astype(int) - 4, 0, size)
-        right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 5, 0, size)
+        left, top = np.clip(np.floor(corners.min(0)).astype(int), 0, size)
+        right, bottom = np.clip(np.ceil(corners.max(0)).astype(int) + 1, 0, size)
         if right <= left or bottom <= top:
             return
         rect = (int(top), int(bottom), int(left), int(right))
         map_x, map_y, cover, near = self._maps
-        raster_flow(posed.vertices, self._uv, alpha, triangles, len(triangles), 0.0, rect, map_x, map_y, cover, near)
-        window = (slice(top, bottom), slice(left, right))
-        drawn = near[window] < FAR
-        cover[window][~drawn] = 0.0
-        mirrored = cv2.remap(self._image, map_x[window], map_y[window], cv2.INTER_LINEAR)
-        soft = np.minimum(EDGE_BOOST * cv2.GaussianBlur(cover[window], (0, 0), 1.5 * size / 512), 1.0)
-        soft[near[window] > depth[window] + 2.0] = 0.0
-        blend_over(out[window], mirrored, soft)
-        _smooth_outline(out[window], drawn, soft)
-        self._shown = (window, soft)
+        raster_flow(posed.vertices, self._uv, self._alpha, triangles, first_hole, hole_depth, rect, *self._maps)
+        lay_cheek(out, self._image, map_x, map_y, cover, near, depth, rect)
+        self._rect = rect
 
     @property
     def relit(self) -> NDArray[np.uint8]:
         """(S, S, 3) the photo with the lending cheek in the light of the borrowing one."""
         return self._image
 
-    def cover(self, alpha: Floats) -> None:
-        """Make (S, S) `alpha` opaque in place where the newest frame shows a completed cheek."""
-        if self._shown is not None:
-            window, soft = self._shown
-            np.maximum(alpha[window], soft, out=alpha[window])
+    @property
+    def seen(self) -> Cheek:
+        """What `cover_by_share` has to know about the newest frame's cheek."""
+        map_x, map_y, cover, _ = self._maps
+        return self._rect, self._image, self._uv, self._alpha, map_x, map_y, cover, self._first_ring
+
+    def cover(self, alpha: Floats, *, top: int = 0, left: int = 0) -> None:
+        """Make (h, w) `alpha`, from a pixel of the picture on, opaque in place where the newest frame shows it."""
+        first, end, start, stop = self._rect
+        first, start = max(first, top), max(start, left)
+        end, stop = min(end, top + alpha.shape[0]), min(stop, left + alpha.shape[1])
+        if end > first and stop > start:
+            part = alpha[first - top : end - top, start - left : stop - left]
+            np.maximum(part, self._maps[2][first:end, start:stop], out=part)
 
     def _hidden_share(self, alpha: Floats, geometry: MeshGeometry) -> Doubles:
         """(V,) 1 where the photo sees a vertex only at a grazing angle on the far side of the face."""
@@ -192,14 +215,6 @@ class CheekCompletion:
         inside &= self._facing[: geometry.n_face] > 0.0
         times = grey / np.maximum(grey[lender], 8.0)
         return _harmonic(times[:, None], inside, self._all, geometry)[:, 0]
-
-
-def _smooth_outline(out: NDArray[np.uint8], drawn: NDArray[np.bool_], soft: Floats) -> None:
-    """Average the jags away in place where (h, w) `drawn` ends and the completed skin is (h, w) `soft` opaque."""
-    within = cv2.GaussianBlur(drawn.astype(np.float32), (0, 0), OUTLINE_SOFT_PX)
-    band = np.clip(1.0 - np.abs(within - 0.5) / OUTLINE_BAND, 0.0, 1.0)
-    band *= cv2.dilate(soft, np.ones((3, 3), np.uint8))
-    blend_over(out, np.asarray(cv2.GaussianBlur(out, (0, 0), OUTLINE_SOFT_PX), np.uint8), band)
 
 
 def _with_detail(

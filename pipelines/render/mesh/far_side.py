@@ -83,8 +83,19 @@ class FarSide:
         """The far side if the face is turned so far that one cheek hides it, in the light of the completed `cheek`."""
         return cls(image, layers, geometry, cheek=cheek) if geometry.behind.any() else None
 
-    def draw(self, out: NDArray[np.uint8], posed: PosedMesh, flow: tuple[Floats, Floats]) -> None:
-        """Lay the mirrored side under what `out` shows of the person; `flow` are the maps it was drawn by."""
+    def draw(
+        self,
+        out: NDArray[np.uint8],
+        posed: PosedMesh,
+        flow: tuple[Floats, Floats],
+        completion: CheekCompletion | None = None,
+    ) -> None:
+        """Lay the mirrored side under what `out` shows of the person.
+
+        Args:
+            flow: the maps that `out` was drawn by.
+            completion: what was drawn over it, of the same frame.
+        """
         self._shown = None
         if posed.turned_back <= 0.0:
             return
@@ -95,6 +106,8 @@ class FarSide:
         front = cv2.remap(self._front, map_x, map_y, cv2.INTER_LINEAR)
         over_x, over_y = (np.ascontiguousarray(each[window]) for each in flow)
         alpha = np.asarray(cv2.remap(self._alpha, over_x, over_y, cv2.INTER_LINEAR), np.float32)
+        if completion is not None:
+            completion.cover(alpha, top=window[0].start, left=window[1].start)
         lay_under(front, share, alpha, self._layers.background[window], out[window])
         self._shown = (window, share * front[..., 3])
 

@@ -68,7 +68,7 @@ class MeshGeometry:
     triangles: NDArray[np.int32]
     """(T, 3) with the hole triangles of eyes and mouth last: uncovered pixels would keep a stale map."""
     drawn_triangles: NDArray[np.int32]
-    """(T, 3) the same, each wound so that its area in the picture is positive at rest."""
+    """(T, 3) the same, wound so that the area in the picture is positive where skin faces the camera."""
     n_skin_triangles: int
     """The first triangles: skin of the face and lash rings, neither holes nor rings."""
     first_hole: int
@@ -151,7 +151,7 @@ def build_geometry(landmarks_px: ArrayLike, *, size: int) -> MeshGeometry:
         uv=uv,
         behind=behind[:, 0],
         triangles=triangles,
-        drawn_triangles=_wound(triangles, vertices),
+        drawn_triangles=np.ascontiguousarray(triangles[:, [0, 2, 1]]),
         n_skin_triangles=len(skin),
         first_hole=len(skin) + len(strips),
         n_face=len(face),
@@ -192,14 +192,6 @@ def _inner_edges(triangles: NDArray[np.int32], vertices: Doubles, *, oval_ids: I
     return np.column_stack([edges[paired], edges[paired + 1, 2]])
 
 
-def _wound(triangles: NDArray[np.int32], vertices: Doubles) -> NDArray[np.int32]:
-    a, b, c = (vertices[triangles[:, k], :2] for k in range(3))
-    area = (b - c)[:, 1] * (a - c)[:, 0] - (b - c)[:, 0] * (a - c)[:, 1]
-    wound = triangles.copy()
-    wound[area < 0] = wound[area < 0][:, [0, 2, 1]]
-    return wound
-
-
 def _flatten_rim(depth_px: Doubles, *, frame: HeadFrame) -> Doubles:
     """Depths with the rim of the face drawn forward: the photo sees the side of a cheek at a grazing angle, and the
     less of it a turn reveals, the less is smeared."""
@@ -233,10 +225,12 @@ def _insert_lashes(skin: NDArray[np.int32], *, rings: tuple[Ints, Ints], lash_id
     """Skin triangles that touched an eye ring now end at its lash ring; a strip joins the two."""
     skin = skin.copy()
     strips = []
-    for ring, ids in zip(rings, lash_ids, strict=True):
+    # the rings are mirror images: what turns clockwise on the right eye does not on the left
+    for ring, ids, order in zip(rings, lash_ids, ([0, 1, 2], [0, 2, 1]), strict=True):
         renamed = np.arange(N_LANDMARKS + 32)
         renamed[ring] = ids
         skin = renamed[skin].astype(np.int32)
         inner_next, ids_next = np.roll(ring, -1), np.roll(ids, -1)
-        strips += [np.stack([ring, inner_next, ids_next], 1), np.stack([ring, ids_next, ids], 1)]
+        corners = [np.stack([ring, inner_next, ids_next], 1), np.stack([ring, ids_next, ids], 1)]
+        strips += [each[:, order] for each in corners]
     return np.concatenate([skin, *strips]).astype(np.int32)

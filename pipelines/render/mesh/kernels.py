@@ -162,17 +162,3 @@ def crease(map_x, map_y, gains, field, scale, window, rect):
             log = upper * (one - fy) + lower * fy
             if log != 0.0:
                 gains[y, x] *= np.exp(log)
-
-
-@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False)
-def blend_over(out, colour, alpha):
-    """Blend (h, w, 3) uint8 `colour` over `out` in place by (h, w) float32 `alpha`."""
-    half = np.float32(0.5)
-    for y in range(out.shape[0]):
-        for x in range(out.shape[1]):
-            a = alpha[y, x]
-            if a <= 0.0:
-                continue
-            for c in range(3):
-                below = np.float32(out[y, x, c])
-                out[y, x, c] = np.uint8(np.int32(below + (np.float32(colour[y, x, c]) - below) * a + half))

@@ -14,10 +14,10 @@ from pipelines.portrait.crop import resample
 from pipelines.portrait.topology import N_LANDMARKS
 from pipelines.portrait.types import CROP_SIZE, Portrait
 from pipelines.render.base import Frame
-from pipelines.render.mesh import border_kernels, compose_kernels, kernels
+from pipelines.render.mesh import border_kernels, compose_kernels, cover_kernels, kernels, outline_kernels
 from pipelines.render.mesh.basis import MotionBasis
 from pipelines.render.mesh.beside import uv_turned_back
-from pipelines.render.mesh.completion import CheekCompletion
+from pipelines.render.mesh.completion import NO_CHEEK, CheekCompletion
 from pipelines.render.mesh.eyes import EyeLayer
 from pipelines.render.mesh.far_side import FarSide
 from pipelines.render.mesh.folds import SkinFolds
@@ -73,6 +73,8 @@ class MeshHandle:
     depth: Floats
     triangles: NDArray[np.int32]
     """Room for the triangles of a frame."""
+    outline_room: tuple[NDArray, ...]
+    """Room for the pixels on outlines, see `cover_kernels.cover_by_share`."""
     vertices: Floats
     """(V, 3) px: the mesh of the newest frame; valid until the next."""
     moved: bool = False
@@ -125,6 +127,7 @@ class MeshRenderer:
             gains=np.ones((size, size), np.float32),
             depth=np.empty((size, size), np.float32),
             triangles=np.empty_like(geometry.drawn_triangles),
+            outline_room=outline_kernels.room_for_outlines(size),
             vertices=geometry.vertices.astype(np.float32),
         )
 
@@ -176,40 +179,32 @@ class MeshRenderer:
         if both[0] >= both[1]:
             return
         maps = (handle.map_x, handle.map_y, handle.gains)
-        kernels.raster_flow(
-            posed.vertices,
-            uv,
-            gain,
-            triangles,
-            first_hole,
-            HOLE_DEPTH * geometry.unit_px,
-            both,
-            *maps,
-            handle.depth,
-        )
+        hole_depth = HOLE_DEPTH * geometry.unit_px
+        mesh = (posed.vertices, uv, gain, triangles, first_hole, hole_depth)
+        kernels.raster_flow(*mesh, both, *maps, handle.depth)
         handle.folds.apply(posed, maps, both)
         border = max(1, round(BORDER_SHARE * geometry.size))
         border_kernels.fade_border(*maps, both, border)
         front, back = layers.foreground, layers.background
         compose_kernels.compose(handle.image, front, layers.empty, back, *maps, both, out)
-        compose_kernels.cover_by_share(
-            posed.vertices,
-            uv,
-            gain,
+        completion, cheek = handle.completion, NO_CHEEK
+        if completion is not None:
+            completion.draw(out, posed, handle.depth, hole_depth=hole_depth)
+            cheek = completion.seen
+        cover_kernels.cover_by_share(
+            mesh,
             geometry.edges,
-            front,
-            back,
-            *maps,
-            handle.depth,
+            (front, back),
+            (*maps, handle.depth),
             both,
             border,
             self._outlines(geometry, posed),
+            cheek,
+            handle.outline_room,
             out,
         )
         if handle.far_side is not None:
-            handle.far_side.draw(out, posed, (handle.map_x, handle.map_y))
-        if handle.completion is not None:
-            handle.completion.draw(out, posed, handle.depth)
+            handle.far_side.draw(out, posed, (handle.map_x, handle.map_y), completion)
 
     @staticmethod
     def _outlines(geometry: MeshGeometry, posed: PosedMesh) -> tuple[float, float, float, float]:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from pipelines.portrait.matte import person_segmenter
-from pipelines.render.mesh.fill import commonness, mirrored_edge, push_pull
+from pipelines.render.mesh.fill import commonness, push_pull
+from pipelines.render.mesh.scene import continued_scene
 
 from .mesh_case import RENDERER, edited, handle, portrait, render
 
@@ -39,11 +40,12 @@ def test_stripes_go_on_into_a_hole() -> None:
     stripes = np.repeat((127 + 100 * np.sin(y / 4.0))[..., None], 3, axis=2).astype(np.float32)
     known = np.ones((256, 256), bool)
     known[60:200, 100:170] = False
-    mirrored, trust = mirrored_edge(np.where(known[..., None], stripes, 0).astype(np.float32), known)
+    picture = np.where(known[..., None], stripes, 0).astype(np.float32)
+    pieces, trust = continued_scene(picture, push_pull(picture, known.astype(np.float32)), hole=~known)
     edge = np.zeros_like(known)
     edge[90:170, 102:112] = True
     assert trust[edge].min() > 0.4
-    assert np.abs(mirrored - stripes)[edge].mean() < 6
+    assert np.abs(pieces - stripes)[edge].mean() < 6
 
 
 @pytest.mark.parametrize("name", ["admiral", "la_velata"])
@@ -65,6 +67,39 @@ def test_a_cord_beside_the_head_stays_in_the_scene() -> None:
     golden = beside & (photo[..., 0] - photo[..., 2] > 80)
     assert golden.sum() > 200
     assert np.abs(scene - photo)[golden].mean() < 8
+
+
+def test_the_whole_cord_is_of_the_scene_also_where_the_matte_took_it_for_the_person() -> None:
+    """The Admiral's cord runs past hat and ear, half in her matte."""
+    case = handle("admiral")
+    y, x = np.mgrid[0:512, 0:512]
+    near = (y >= 130) & (y < 400) & (np.abs(x - (120 - (y - 130) * 14 / 270)) < 9)
+    golden = near & (case.image[..., 0].astype(int) - case.image[..., 2] > 90)
+    kept = np.abs(case.layers.background.astype(int) - case.image).max(2) < 15
+    assert kept[golden].mean() > 0.9
+    for row in range(130, 400):
+        assert not golden[row].any() or kept[row][golden[row]].mean() > 0.4
+    assert case.layers.foreground[..., 3][golden].mean() < 0.08
+
+
+def test_a_line_crosses_a_hole() -> None:
+    y, x = np.mgrid[0:256, 0:256]
+    picture = np.where((np.abs(x - 128) < 5)[..., None], (240.0, 160.0, 50.0), (20.0, 25.0, 70.0)).astype(np.float32)
+    known = (y < 110) | (y > 146) | (np.abs(x - 128) > 40)
+    cut = np.where(known[..., None], picture, 0).astype(np.float32)
+    plain = push_pull(cut, known.astype(np.float32))
+    pieces, trust = continued_scene(cut, plain, hole=~known)
+    hidden = ~known & (np.abs(x - 128) < 4)
+    assert trust[hidden].min() > 0.9
+    assert np.abs(pieces - picture)[hidden].mean() < 10
+    assert np.abs(plain - picture)[hidden].mean() > 40
+
+
+def test_what_lies_over_a_scene_is_a_colour_that_light_can_have() -> None:
+    front = handle("admiral").layers.foreground
+    alpha = front[..., 3:]
+    assert front[..., :3].min() > -26.0
+    assert (front[..., :3] - 255.0 * alpha).max() < 26.0
 
 
 def test_the_rim_of_a_collar_leaves_no_line_in_the_scene() -> None:

@@ -7,13 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-EDGE_REACH = 0.11
-"""Distance into a hole up to which its surroundings are mirrored, as a share of the side; the outer half fades."""
 COMMON_AROUND, COMMON_LEVELS = 0.025, 25.0
 """Standard deviation of what counts as around a pixel, as a share of the side, and grey levels off its colour at which
 a pixel counts by half."""
-EDGE_SMOOTH = 0.012
-"""Standard deviation that smooths the way to the edge: a ragged one would tear the mirrored texture."""
 
 
 def push_pull(image: Floats, weight: Floats) -> Floats:
@@ -26,7 +22,7 @@ def push_pull(image: Floats, weight: Floats) -> Floats:
         colour, known = pyramid[-1]
         height, width = known.shape
         half = ((width + 1) // 2, (height + 1) // 2)
-        pyramid.append((_halved(colour, half), _halved(known, half)))
+        pyramid.append((averaged_down(colour, half), averaged_down(known, half)))
     colour, known = pyramid.pop()
     filled = _normalised(colour, known)
     seen = known > 1e-6
@@ -48,7 +44,7 @@ def commonness(image: Floats, known: NDArray[np.bool_]) -> Floats:
     """
     height, width = known.shape
     small = max(width // 4, 1), max(height // 4, 1)
-    colour, seen = _halved(image, small), _halved(known.astype(np.float32), small)
+    colour, seen = averaged_down(image, small), averaged_down(known.astype(np.float32), small)
     sigma = COMMON_AROUND * height / 4
     weight = seen
     for _ in range(3):
@@ -66,7 +62,8 @@ def _normalised(colour: Floats, known: Floats) -> Floats:
     return np.asarray(colour / np.maximum(known, 1e-6)[..., None], np.float32)
 
 
-def _halved(image: Floats, size: tuple[int, int]) -> Floats:
+def averaged_down(image: Floats | NDArray[np.uint8], size: tuple[int, int]) -> Floats:
+    """(h, w, ...) means of `image` over the pixels of a coarser grid of `size` (w, h)."""
     return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.float32)
 
 
@@ -96,32 +93,3 @@ def matched_grain(image: Floats, known: NDArray[np.bool_], *, seed: int = 0) -> 
     out = np.zeros_like(image)
     out[: down * block, : across * block] = shuffled.reshape(down * block, across * block, -1)
     return np.clip(out, -limit, limit)
-
-
-def mirrored_edge(image: Floats, known: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """(H, W, C) the surroundings of a hole mirrored into it at its edge, and (H, W) 0..1 how far that may be believed.
-
-    A turned head uncovers a narrow strip: there real texture with its own grain beats any smooth completion.
-    """
-    height, width = known.shape
-    unknown = (~known).astype(np.uint8)
-    distance, labels = cv2.distanceTransformWithLabels(unknown, cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
-    nearest = np.asarray(labels, np.int64)
-    places = np.zeros((int(nearest.max()) + 1, 2), np.float32)
-    rows, columns = np.nonzero(known)
-    places[nearest[rows, columns]] = np.column_stack([columns, rows])
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    sigma = EDGE_SMOOTH * height
-    away = places[nearest] - np.stack([x, y], -1)
-    away = np.asarray(cv2.GaussianBlur(away, (0, 0), sigma), np.float32) * unknown[..., None]
-    to_x, to_y = x + 2.0 * away[..., 0], y + 2.0 * away[..., 1]
-    mirrored = cv2.remap(image, to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    safe = cv2.remap(known.astype(np.float32), to_x, to_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT)
-    near = 1.0 - np.clip(np.asarray(distance) / (EDGE_REACH * height) - 0.5, 0.0, 0.5) / 0.5
-    trust = (
-        cv2.GaussianBlur(
-            cv2.erode(np.asarray(safe * (near > 0), np.float32), np.ones((3, 3), np.uint8)), (0, 0), sigma / 3
-        )
-        * near
-    )
-    return np.asarray(mirrored, np.float32), np.asarray(np.clip(trust, 0.0, 1.0), np.float32)

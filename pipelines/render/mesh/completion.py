@@ -22,6 +22,7 @@ from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.kernels import raster_flow
 from pipelines.render.mesh.posed import PosedMesh
 from pipelines.render.mesh.rings import SEGMENTS, TURNED_DEG, face_centre
+from pipelines.render.mesh.skin_detail import broad_skin, grey, likeness, with_detail
 from pipelines.render.mesh.vertex_kernels import vertex_normals
 
 Floats = NDArray[np.float32]
@@ -34,18 +35,7 @@ TEMPLE = (0.05, 0.4)
 """Head units above the eyes at which the borrowed skin starts to fade, and over which: hairlines are not symmetric."""
 SEEN = 0.3
 """Vertices less hidden than this give the light that is continued into the gap."""
-BROAD_SHARE = 0.028
-"""Standard deviation of the average that parts light from detail, as a share of the side."""
-COARSE_SIGMA = 4.0
-"""Pixels of the grid on which wide averages are made, in a standard deviation."""
 LOG_OFFSET = 8.0
-DETAIL_GAIN = (0.25, 1.5)
-"""Detail grows with its surroundings within these: brightened far, a shadow is all noise."""
-UNLIKE = (1.4, 0.8)
-"""Brightness of the gap over the lender's from which its detail, shadow rather than skin, fades; and over what."""
-FINE_SHARE, FINE_LIMIT, FINE_GAIN = 0.004, 5.0, (0.5, 2.0)
-"""Standard deviation, as a share of the side, below which detail is grain that a shadow lends too; the most it may
-differ, in its median; and its growth with its surroundings."""
 MIDDLE = (0.25, 0.15)
 """Head units from the middle of the face up to which nose and lips lie, and over which that ends."""
 GRAZING = 0.25
@@ -171,7 +161,7 @@ class CheekCompletion:
         Broad light and colour are those of the skin seen beside the gap, continued smoothly into it; only the detail
         is borrowed. So no seam of light can show, however unlike the two cheeks are lit.
         """
-        broad = _broad_skin(image, geometry)
+        broad = broad_skin(image, geometry)
         at = np.clip(np.round(geometry.vertices[: geometry.n_face, :2]).astype(int), 0, geometry.size - 1)
         own = np.log(broad[at[:, 1], at[:, 0]] + LOG_OFFSET)
         seen = self._hidden[: geometry.n_face] < SEEN
@@ -188,10 +178,10 @@ class CheekCompletion:
         # nose and lips stretch better than they take the other side's shadow
         middle = 1.0 - smoothstep((np.abs(canonical_in_head()[:N_MESH, 0]) - MIDDLE[0]) / MIDDLE[1])
         middle *= smoothstep(self._facing[:N_MESH] / GRAZING)
-        self._hidden[:N_MESH] *= 1.0 - middle * (1.0 - _likeness(brighter[:N_MESH]))
+        self._hidden[:N_MESH] *= 1.0 - middle * (1.0 - likeness(brighter[:N_MESH]))
         faces = geometry.triangles[(geometry.triangles < geometry.n_face).all(1)]
-        soft = _grey(cv2.GaussianBlur(image, (0, 0), 0.004 * geometry.size))
-        skin = smoothstep((soft / np.maximum(_grey(broad), 1.0) - 0.4) / 0.3)
+        soft = grey(cv2.GaussianBlur(image, (0, 0), 0.004 * geometry.size))
+        skin = smoothstep((soft / np.maximum(grey(broad), 1.0) - 0.4) / 0.3)
         # hair beside the gap goes on into it: the mesh stretches it well enough
         beside = _harmonic(skin[at[:, 1], at[:, 0], None], seen, self._all, geometry)[:, 0]
         self._hidden[: geometry.n_face] *= smoothstep((beside - 0.45) / 0.4)
@@ -202,58 +192,19 @@ class CheekCompletion:
             raster_flow(rest, geometry.uv, one, faces, len(faces), 0.0, rect, map_x, map_y, plane, depth)
             base = np.where(depth < FAR, plane, outside[..., channel])
             planes[..., channel] = cv2.GaussianBlur(base, (0, 0), 0.008 * geometry.size)
-        return _with_detail(image, planes[..., :3], broad=broad, skin=skin, brighter=planes[..., 3])
+        return with_detail(image, planes[..., :3], broad=broad, skin=skin, brighter=planes[..., 3])
 
     def _brighter(
         self, image: NDArray[np.uint8], geometry: MeshGeometry, lender: NDArray[np.int64], at: NDArray[np.int64]
     ) -> Doubles:
         """(n_face,) how many times brighter the photo is at a vertex, px `at`, than at its `lender`."""
-        grey = _grey(cv2.GaussianBlur(image, (0, 0), 0.006 * geometry.size))[at[:, 1], at[:, 0]]
+        light = grey(cv2.GaussianBlur(image, (0, 0), 0.006 * geometry.size))[at[:, 1], at[:, 0]]
         # pixels on the outline are half background, those of skin that faces away show something else
         inside = np.arange(geometry.n_face) < N_MESH
         inside[OVAL] = False
         inside &= self._facing[: geometry.n_face] > 0.0
-        times = grey / np.maximum(grey[lender], 8.0)
+        times = light / np.maximum(light[lender], 8.0)
         return _harmonic(times[:, None], inside, self._all, geometry)[:, 0]
-
-
-def _with_detail(
-    image: NDArray[np.uint8], base: Floats, *, broad: Floats, skin: Floats | Doubles, brighter: Floats
-) -> NDArray[np.uint8]:
-    """(S, S, 3) `base` with the detail of the photo where that is skin and not the edge of a shadow.
-
-    Args:
-        base, broad: (S, S, 3) colour asked for and the photo's own.
-        skin: (S, S) 0 at hair, brows and lashes, which are lent as they are.
-        brighter: (S, S) brightness of the borrowing pixel over the lending one.
-    """
-    # one factor for all channels: the lender's shadow is of another hue, which detail must not bring along
-    ratio = _grey(base) / np.maximum(_grey(broad), 8.0)
-    trust = _likeness(np.maximum(ratio, brighter))
-    share = trust * np.clip(ratio, *DETAIL_GAIN)
-    lit = base + share[..., None] * (image - broad)
-    lit += (trust * (1.0 - skin))[..., None] * (image - lit)
-    lit += ((1.0 - trust) * skin * np.clip(ratio, *FINE_GAIN))[..., None] * _fine(image, skin)[..., None]
-    return np.clip(lit + 0.5, 0, 255).astype(np.uint8)
-
-
-def _fine(image: NDArray[np.uint8], skin: Floats | Doubles) -> Floats:
-    """(S, S) the grain of the photo: pores, canvas, film, too fine to tell a shadow's edge."""
-    grey = _grey(image)
-    fine = grey - cv2.GaussianBlur(grey, (0, 0), max(0.8, FINE_SHARE * len(image)))
-    calm = np.abs(fine[::4, ::4][skin[::4, ::4] > 0.5])
-    limit = FINE_LIMIT * float(np.median(calm)) if len(calm) else 0.0
-    return np.clip(fine, -limit, limit)
-
-
-def _grey(picture: NDArray) -> Floats:
-    """(S, S) mean of the channels of (S, S, 3)."""
-    return np.asarray(cv2.transform(picture.astype(np.float32), np.full((1, 3), 1.0 / 3.0, np.float32)), np.float32)
-
-
-def _likeness(brighter: Floats | Doubles) -> Doubles:
-    """1 where both sides are lit alike, 0 where the lending one lies in shadow."""
-    return 1.0 - smoothstep((brighter - UNLIKE[0]) / UNLIKE[1])
 
 
 def _hair_beside(alpha: Floats, geometry: MeshGeometry, *, above: Doubles, side: float) -> float:
@@ -265,35 +216,6 @@ def _hair_beside(alpha: Floats, geometry: MeshGeometry, *, above: Doubles, side:
     hem = silhouette + margin * (silhouette - face_centre(geometry.landmarks))
     hem = np.clip(np.round(hem).astype(int), 0, geometry.size - 1)
     return float(smoothstep(alpha[hem[:, 1], hem[:, 0]].mean() / 0.5))
-
-
-def _broad_skin(image: NDArray[np.uint8], geometry: MeshGeometry) -> Floats:
-    """(S, S, 3) the broad colour of the skin, continued under brows, beard and the hair at the temples."""
-    inside = np.zeros(image.shape[:2], np.float32)
-    cv2.fillPoly(inside, [np.int32(np.round(geometry.landmarks[OVAL, :2]))], 1.0)  # pyright: ignore
-    photo = image.astype(np.float32)
-    wide = _averaged(photo, inside, 2.0 * BROAD_SHARE * geometry.size)[0]
-    grey = cv2.GaussianBlur(_grey(photo), (0, 0), 0.004 * geometry.size)
-    bright = inside * smoothstep((grey / np.maximum(_grey(wide), 1.0) - 0.6) / 0.25).astype(np.float32)
-    near, known = _averaged(photo, bright, BROAD_SHARE * geometry.size)
-    far, _ = _averaged(photo, bright, 3.0 * BROAD_SHARE * geometry.size)
-    share = np.minimum(known / 0.2, 1.0)[..., None]
-    return np.asarray(share * near + (1.0 - share) * far, np.float32)
-
-
-def _averaged(photo: Floats, weight: Floats, sigma: float) -> tuple[Floats, Floats]:
-    """Mean colour around every pixel over the pixels that count, and how much of them there was.
-
-    Blurs this wide lose nothing on a coarser grid, where they are cheap.
-    """
-    height, width = weight.shape
-    coarser = max(sigma / COARSE_SIGMA, 1.0)
-    size = max(round(width / coarser), 1), max(round(height / coarser), 1)
-    parts = np.dstack([photo * weight[..., None], weight])
-    blurred = cv2.GaussianBlur(cv2.resize(parts, size, interpolation=cv2.INTER_AREA), (0, 0), sigma / coarser)
-    whole = np.asarray(cv2.resize(blurred, (width, height), interpolation=cv2.INTER_LINEAR), np.float32)
-    known = np.ascontiguousarray(whole[..., 3])
-    return np.asarray(whole[..., :3] / np.maximum(known, 1e-4)[..., None], np.float32), known
 
 
 def _harmonic(values: Doubles, known: NDArray[np.bool_], triangles: NDArray, geometry: MeshGeometry) -> Doubles:

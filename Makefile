@@ -13,10 +13,10 @@ studio: system $(READY)
 	$(BIN)/python app.py --open
 
 test: system browser voices $(READY_DEV)
-	$(BIN)/python -m pytest -q -m "not browser" -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -q --ignore=tests/browser -m "not browser" -n 2 --dist loadfile --no-loadscope-reorder
 	@# each worker has a studio and a browser of its own; tests that measure what a visitor waits for run alone;
 	@# one that fails is run once more, since a crowded machine may stall a browser, and the summary names it
-	$(BIN)/python -m pytest -q -m browser -n 2 --dist loadfile --no-loadscope-reorder --reruns 1 -r R
+	$(BIN)/python -m pytest -q tests/browser -m browser -n 2 --dist loadfile --no-loadscope-reorder --reruns 1 -r R
 
 lint: $(READY_DEV)
 	$(BIN)/ruff check .

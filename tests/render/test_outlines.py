@@ -108,11 +108,11 @@ def test_a_surface_lets_go_of_a_pixel_when_its_outline_has_passed_it() -> None:
     assert np.array_equal(maps[0][12, 9:13], [9, 10, 16, 17])
 
 
-TURNS = [("pearl_earring", -12.0), ("mona_lisa", -5.0), ("la_velata", -12.0), ("admiral", -9.0), ("astronaut", 8.0)]
+TURNS = [("pearl_earring", -12.0), ("mona_lisa", -9.0), ("la_velata", -12.0), ("admiral", -9.0), ("astronaut", 8.0)]
 
 
 @pytest.mark.parametrize(("name", "yaw_deg"), TURNS)
 def test_nothing_flickers_while_a_head_turns(name: str, yaw_deg: float) -> None:
     """A completed cheek, a nose and an ear pass pixels; a hundredth of a degree may show a sample more of them."""
     frames = [render(name, 512, yaw_deg=yaw_deg + 0.01 * k).astype(int) for k in range(12)]
-    assert max(np.abs(after - before).max() for before, after in pairwise(frames)) <= 16
+    assert max(np.abs(after - before).max() for before, after in pairwise(frames)) <= 14

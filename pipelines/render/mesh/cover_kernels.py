@@ -83,6 +83,15 @@ def _unlike_surfaces(own, other, sx, sy):
     return max(unlike, _unlike(_between(own[3], other[3], sx, sy), _SAME_COVER))
 
 
+@nb.njit(cache=True, nogil=True, fastmath=True, error_model="numpy", inline="always")
+def _steep(surface, sx, sy):
+    """0 where a surface goes on to the middle of the pixel from (sx, sy), towards 1 where that is far in the photo."""
+    far = np.hypot(sx * surface[0][1] + sy * surface[0][2], sx * surface[1][1] + sy * surface[1][2])
+    if _at(surface[3], sx, sy) > 0.0:
+        far = max(far, np.hypot(sx * surface[4][1] + sy * surface[4][2], sx * surface[5][1] + sy * surface[5][2]))
+    return 1.0 - min(_AHEAD_PX / max(far, 1e-6), 1.0)
+
+
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
 def _colour(surface, sx, sy, front, back, size, y, x, cheek_image):
     """What a surface shows around (sx, sy) in a pixel, continued towards the pixel's middle."""
@@ -122,7 +131,7 @@ def settle(mesh, layers, border, cheek, room, found, out):
         red, green, blue = own
         for s in range(SAMPLES):
             t = ids[k, s]
-            if depths[k, s] >= FAR or t < 0 or t == middle[k]:
+            if depths[k, s] >= FAR or t < 0:
                 continue
             # all samples of one triangle at once
             count, sx, sy = 0, 0.0, 0.0
@@ -134,7 +143,8 @@ def settle(mesh, layers, border, cheek, room, found, out):
                     sy += DOWN[r]
             sx, sy = sx * halves[k] / count, sy * halves[k] / count
             other = _surface(mesh, cheek, t, x, y, held)
-            share = _unlike_surfaces(surface, other, sx, sy) * count * shares[k] / SAMPLES
+            unlike = max(_unlike_surfaces(surface, other, sx, sy), _steep(other, sx, sy))
+            share = unlike * count * shares[k] / SAMPLES
             if share > 0.0:
                 shown = _colour(other, sx, sy, front, back, size, y, x, cheek[1])
                 red += share * (shown[0] - own[0])

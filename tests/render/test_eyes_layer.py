@@ -14,9 +14,7 @@ from pipelines.portrait.topology import EYE_INNER, EYE_OUTER, EYES, LID_PAIRS
 from pipelines.render.mesh.eye_kernels import LOW_U, LOW_V, UP_U, UP_V
 from pipelines.render.mesh.eyes import BALL_RADIUS_MM, IRIS_RADIUS_MM, OVERLAP, Eye, EyeLayer, gaze_rotation
 from pipelines.render.mesh.geometry import build_geometry
-from pipelines.render.mesh.iris import ALPHA, GLINT, IRIS, LOWER, SCLERA, UPPER
 from pipelines.render.mesh.lids import CREASE_UP, lids_of_gaze
-from pipelines.render.mesh.sclera import lid_shadow, local_light
 
 from .mesh_case import RENDERER, drawn, edited, handle, largest_difference, render
 
@@ -42,26 +40,6 @@ def test_drawing_at_rest_changes_nothing(name: str) -> None:
     case = handle(name)
     flat = np.full_like(case.image, 77)
     assert np.array_equal(drawn(EyeLayer(case.image, case.geometry), flat, case.rig.pose(edited(name))), flat)
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_the_parts_of_an_eye_rebuild_the_photo(name: str) -> None:
-    for eye in eyes_of(name):
-        parts = eye.parts
-        alpha = parts[..., ALPHA : ALPHA + 1]
-        ball = (
-            parts[..., SCLERA : SCLERA + 3] * (1 - alpha) + parts[..., IRIS : IRIS + 3] + parts[..., GLINT : GLINT + 3]
-        )
-        upper, lower = parts[..., UPPER : UPPER + 4], parts[..., LOWER : LOWER + 4]
-        corner = np.round(eye.opening.origin - eye.roi_from_uv[:, 2]).astype(int)
-        height, width = parts.shape[:2]
-        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-        uv = ((np.stack([x, y], -1) + corner - eye.opening.origin) @ eye.opening.axes.T).astype(np.float32)
-        above, below = eye.opening.sample_curves(uv[..., 0])
-        ball *= lid_shadow(uv[..., 1] - above, below - above, eye.opening.width)[..., None]
-        rebuilt = ball * (1 - upper[..., 3:] - lower[..., 3:]) + upper[..., :3] + lower[..., :3]
-        photo = handle(name).image[corner[1] : corner[1] + height, corner[0] : corner[0] + width]
-        assert np.abs(rebuilt - photo).max() < 0.02
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -417,18 +395,6 @@ def test_the_lash_line_of_a_turned_eye_hangs_no_stroke_from_its_corner(name: str
     below = (np.abs(x - corner[0]) < 3) & (y > corner[1] + 3.0) & (y < corner[1] + 0.25 * eye.opening.width)
     darker = bare[below].astype(int).mean(1) - picture[below].mean(1)
     assert below.sum() > 20 and darker.max() < 25
-
-
-def test_the_white_beside_the_iris_has_the_light_that_the_photo_shows_there() -> None:
-    width, white = 60.0, np.full((40, 60, 3), 180.0, np.float32)
-    seen, clean = white.copy(), np.ones((40, 60), np.float32)
-    seen[:, 40:] *= 0.5
-    seen[10:30, 20:40], clean[10:30, 20:40] = 20.0, 0.0
-    light = local_light(seen, white, clean, width)[..., 0]
-    assert abs(light[5, 5] - 1.0) < 0.05
-    assert abs(light[5, 55] - 0.5) < 0.05
-    assert light[20, 30] > 0.55
-    assert np.abs(local_light(seen, white, np.zeros_like(clean), width) - 1.0).max() == 0.0
 
 
 @pytest.mark.parametrize("name", ["admiral", "astronaut"])

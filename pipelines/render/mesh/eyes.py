@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from pipelines.render.mesh.anatomy import IRIS_CENTRE, LID_ROWS_ABOVE_RIGHT, LID_ROWS_BELOW_RIGHT, both_sides
 from pipelines.render.mesh.behind_nose import BeforeEye
 from pipelines.render.mesh.eye_kernels import LID_COLUMNS, draw_eye, fill_lids
+from pipelines.render.mesh.eye_parts import split_eye
 from pipelines.render.mesh.geometry import MeshGeometry
 from pipelines.render.mesh.head_frame import smoothstep
-from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, iris_below_lid, split_eye
+from pipelines.render.mesh.iris import EyeRegion, eye_region, fit_irises, iris_below_lid
 from pipelines.render.mesh.lid_skin import Lid, build_lid
 from pipelines.render.mesh.lids import draw_frame, draw_lid_front, draw_lid_skin
 from pipelines.render.mesh.opening import CURVE_SAMPLES, Opening, View, box_around

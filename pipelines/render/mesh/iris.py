@@ -1,10 +1,4 @@
-"""Take one eye of a photo apart: sclera without iris, completed iris, catchlight, and the rims of both lids.
-
-The parts rebuild the photo exactly: photo = (sclera (1 - alpha) + iris + glint) shadow (1 - upper_alpha - lower_alpha)
-+ upper + lower, where iris, upper and lower are premultiplied and the shadow of the upper lid is
-`sclera.lid_shadow`. The rims are what lids and lashes hide; they move with the lids, so that neither a black slit nor
-an arc stays behind.
-"""
+"""Where the iris of an eye lies in a photo, and how far its lids' landmarks are off."""
 
 from __future__ import annotations
 
@@ -15,31 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.render.mesh.eye_kernels import (
-    ALPHA,
-    EYE_CHANNELS,
-    GLINT,
-    IRIS,
-    LOWER,
-    LOWER_CLEAN,
-    SCLERA,
-    SCLERA_CLEAN,
-    UPPER,
-    UPPER_CLEAN,
-)
-from pipelines.render.mesh.fill import push_pull
-from pipelines.render.mesh.head_frame import smoothstep
 from pipelines.render.mesh.opening import Opening, box_around
-from pipelines.render.mesh.sclera import lid_shadow, local_light, sclera_model
 
 Floats = NDArray[np.float32]
-RIM_IN, RIM_OUT = 1.0, 1.30
-"""The iris fades out between these multiples of its fitted radius; beyond, the sclera is clean."""
-WHITE_FROM = 1.1
-"""Iris radii from which a pixel may be white enough to tell the colour of the sclera."""
-CORNER_FROM = 0.38
-"""Eye widths from the middle from which the photo's own corner (tear duct) stays while the eye looks away."""
-PROFILE_BINS = 48
 RADII = np.linspace(0.72, 1.76, 53)
 ANGLES = np.radians(np.r_[-40:41:8, 140:221:8, 50:131:10])
 SHIFTS = np.array([(i, j) for i in np.linspace(-0.45, 0.45, 13) for j in np.linspace(-0.3, 0.3, 7)])
@@ -152,68 +124,6 @@ def _whiteness(photo: Floats, margin: Floats) -> Floats:
     return (1.0 - np.clip(unlike, 0.0, 1.0)).astype(np.float32)
 
 
-def split_eye(
-    region: EyeRegion, centre: NDArray[np.float64], radius: float, *, eye_width: float, skin: Floats
-) -> Floats:
-    """(h, w, EYE_CHANNELS) parts of an eye whose iris is the circle (`centre`, `radius`) in picture px.
-
-    `skin` is the (3,) RGB around the eye, which bounds what its white can be.
-    """
-    distance = np.hypot(region.x - centre[0], region.y - centre[1]) / radius
-    depth_up = smoothstep((region.below_upper - 0.6) / max(1.2, 0.05 * eye_width))
-    depth_low = smoothstep((region.above_lower - 0.3) / max(1.0, 0.03 * eye_width))
-    trust = (depth_up * depth_low).astype(np.float32)
-    trust *= 1.0 - _lid_over_iris(region, trust, distance, radius)
-    shadow = lid_shadow(region.below_upper, region.below_upper + region.above_lower, eye_width)[..., None]
-    lit = region.photo / shadow
-    glint = _catchlight(lit, trust, distance, radius)
-    matt = lit - glint
-    along = region.u / eye_width
-    clean = (trust * smoothstep((distance - RIM_OUT + 0.12) / 0.12)).astype(np.float32)
-    smooth = sclera_model(matt, shadow, (trust > 0.9) & (distance > WHITE_FROM), along, skin=skin)
-    smooth = np.asarray(smooth * local_light(matt, smooth, clean, eye_width), np.float32)
-    sclera = matt * clean[..., None] + smooth * (1 - clean[..., None])
-    iris = _complete_iris(matt, trust, distance, radius)
-    alpha = (1.0 - smoothstep((distance - RIM_IN) / (RIM_OUT - RIM_IN))).astype(np.float32)[..., None]
-    edge = np.clip((distance - 0.92) / 0.2, 0, 1)[..., None]
-    trusted = trust[..., None]
-    rim = matt * trusted + (iris * (1 - edge) + sclera * edge) * (1 - trusted)
-    premultiplied = np.where(alpha > 0, rim - sclera * (1 - alpha), 0.0)
-    eye = (sclera * (1 - alpha) + premultiplied + glint) * shadow
-    share = smoothstep((region.above_lower - region.below_upper) / max(2.0, 0.12 * eye_width) + 0.5)[..., None]
-    hidden = 1.0 - trusted
-    lid = region.photo - eye * trusted
-    in_corner = (clean * smoothstep((np.abs(along) - CORNER_FROM) / 0.08))[..., None]
-    parts = np.empty((*distance.shape, EYE_CHANNELS), np.float32)
-    parts[..., SCLERA : SCLERA + 3] = sclera
-    parts[..., SCLERA_CLEAN : SCLERA_CLEAN + 3] = matt * in_corner + smooth * (1 - in_corner)
-    parts[..., IRIS : IRIS + 3] = premultiplied
-    parts[..., ALPHA : ALPHA + 1] = alpha
-    parts[..., GLINT : GLINT + 3] = glint
-    parts[..., UPPER : UPPER + 4] = np.concatenate([lid, hidden], 2) * share
-    parts[..., LOWER : LOWER + 4] = np.concatenate([lid, hidden], 2) * (1 - share)
-    beside = smoothstep((distance - RIM_IN) / (RIM_OUT - RIM_IN))[..., None]
-    u_iris = float(region.u.ravel()[distance.argmin()])
-    for first, across, part in (
-        (UPPER_CLEAN, region.below_upper, share),
-        (LOWER_CLEAN, region.above_lower, 1 - share),
-    ):
-        bridged = _without_iris(region, across, u_iris, reach=RIM_OUT * radius)
-        parts[..., first : first + 3] = (lid * beside + bridged * hidden * (1 - beside)) * part
-    return parts
-
-
-def _lid_over_iris(region: EyeRegion, trust: Floats, distance: Floats, radius: float) -> Floats:
-    """(h, w) 0..1 where the lower lid really reaches higher than its landmarks: far redder than the iris beside it."""
-    red = region.photo[..., 0] - region.photo[..., 1]
-    free = (trust > 0.9) & (distance < 0.9) & (region.above_lower > 0.45 * radius)
-    if free.sum() < 8:
-        return np.zeros_like(trust)
-    low = smoothstep((0.45 - region.above_lower / radius) / 0.1) * (distance < RIM_IN)
-    lid = smoothstep((red - np.median(red[free]) - 14.0) / 16.0) * low
-    return cv2.GaussianBlur(lid.astype(np.float32), (0, 0), 0.7).astype(np.float32)
-
-
 def iris_below_lid(region: EyeRegion, centre: NDArray[np.float64], radius: float, *, skin: Floats) -> float:
     """How far the iris reaches below the landmarks of the lower lid, px: those of large drawn eyes lie too high.
 
@@ -233,57 +143,3 @@ def iris_below_lid(region: EyeRegion, centre: NDArray[np.float64], radius: float
     count = np.maximum(np.bincount(depth), 1)
     is_iris = np.bincount(depth, skin_share < 0.5) / count > 0.5
     return float(len(is_iris) if is_iris.all() else is_iris.argmin())
-
-
-def _without_iris(region: EyeRegion, across: Floats, u_iris: float, *, reach: float) -> Floats:
-    """(h, w, 3) what a lid's margin looks like where no iris is behind it: bridged from either side of the iris.
-
-    Works in rows at equal distance `across` the lid margin, so that a lash line stays a line.
-    """
-    left, right = u_iris - reach, u_iris + reach
-    share = np.clip((region.u - left) / max(right - left, 1e-3), 0, 1)[..., None]
-    row_end = []
-    for edge in (left, right):
-        near = np.abs(region.u - edge) <= 1.0
-        rows = np.round(across[near]).astype(np.intp)
-        low = int(rows.min()) if rows.size else 0
-        count = np.bincount(rows - low) if rows.size else np.zeros(1, np.intp)
-        known = np.flatnonzero(count)
-        if not known.size:
-            return region.photo
-        colours = []
-        for c in range(3):
-            mean = np.bincount(rows - low, region.photo[..., c][near])[known] / count[known]
-            colours.append(np.interp(across.ravel(), known + low, mean).reshape(across.shape))
-        row_end.append(np.stack(colours, 2))
-    return (row_end[0] * (1 - share) + row_end[1] * share).astype(np.float32)
-
-
-def _catchlight(photo: Floats, trust: Floats, distance: Floats, radius: float) -> Floats:
-    side = max(3, round(0.6 * radius) | 1)
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    top_hat = photo - cv2.GaussianBlur(cv2.morphologyEx(photo, cv2.MORPH_OPEN, kernel), (0, 0), 0.8)
-    height = top_hat.mean(2)
-    bright = smoothstep((height - 25.0) / 30.0) * (1 - smoothstep((distance - 0.8) / 0.15)) * (trust > 0.3)
-    mask = cv2.GaussianBlur(bright.astype(np.float32), (0, 0), 0.6) * (trust > 0.3)
-    return np.clip(top_hat, 0.0, None) * mask[..., None]
-
-
-def _complete_iris(matt: Floats, trust: Floats, distance: Floats, radius: float) -> Floats:
-    """Iris with the parts under the lids drawn in from its mean colour at the same distance from the centre."""
-    bins = np.clip(distance * PROFILE_BINS / RIM_OUT, 0, PROFILE_BINS - 1).astype(np.intp)
-    use = (trust > 0.9) & (distance < RIM_OUT)
-    count = np.bincount(bins[use], minlength=PROFILE_BINS)
-    known = np.flatnonzero(count)
-    if len(known) < 3:
-        return np.broadcast_to(np.percentile(matt.reshape(-1, 3), 10, axis=0), matt.shape).astype(np.float32)
-    profile = np.empty((PROFILE_BINS, 3), np.float32)
-    for c in range(3):
-        total = np.bincount(bins[use], matt[..., c][use], PROFILE_BINS)
-        profile[:, c] = np.interp(np.arange(PROFILE_BINS), known, total[known] / count[known])
-    profile = cv2.GaussianBlur(profile, (1, 5), 0)
-    hidden = profile[bins]
-    near = push_pull(matt, (use & (distance < 0.95)).astype(np.float32))
-    blend = np.clip(cv2.distanceTransform((trust <= 0.9).astype(np.uint8), cv2.DIST_L2, 3) / (0.4 * radius), 0, 1)
-    guess = near * (1 - blend[..., None]) + hidden * blend[..., None]
-    return (matt * trust[..., None] + guess * (1 - trust[..., None])).astype(np.float32)

@@ -62,7 +62,7 @@ def sclera_model(lit: Floats, shadow: Floats, clean: NDArray[np.bool_], along: F
         brightest = float(np.quantile((lit * shadow)[use].mean(1), 0.95))
         white, slope = _measured_white(flat[use], along[use], white, skin=skin, brightest=brightest)
     tilt = np.clip(1.0 + slope * along, 0.75, 1.25)
-    return (white * (tilt * corner)[..., None]).astype(np.float32)
+    return (white * tilt[..., None] * np.power(corner[..., None], _warm(skin))).astype(np.float32)
 
 
 def local_light(matt: Floats, white: Floats, clean: Floats, eye_width: float) -> Floats:
@@ -79,6 +79,12 @@ def local_light(matt: Floats, white: Floats, clean: Floats, eye_width: float) ->
     return light[..., None]
 
 
+def _warm(skin: Floats) -> Floats:
+    """(3,) how much of a shade each channel takes: light that skin has thrown into a corner is of its colour."""
+    tint = np.maximum(skin, 1.0)
+    return np.sqrt(tint.mean() / tint).clip(0.6, 1.5).astype(np.float32)
+
+
 def _expected_white(skin: Floats) -> Doubles:
     level = max(float(skin.mean()), 1.0)
     tint = np.power(np.maximum(skin / level, 0.05), 0.4)
@@ -92,6 +98,8 @@ def _measured_white(
     grey = pixels.mean(1)
     bright = np.quantile(grey, 0.85)
     weight = smoothstep((grey / max(float(bright), 1.0) - 0.72) / 0.25)
+    if weight.sum() <= 0.0:  # all black: no white is seen
+        return expected, 0.0
     seen = (pixels * weight[:, None]).sum(0) / weight.sum()
     level, skin_level = max(float(seen.mean()), 1.0), max(float(skin.mean()), 1.0)
     chroma, limit = seen / level, np.power(np.maximum(skin / skin_level, 0.05), MOST_CHROMA)

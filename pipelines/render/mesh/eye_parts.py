@@ -141,7 +141,8 @@ def _by_distance(values: Floats, use: NDArray[np.bool_], distance: Floats) -> Fl
     for c in range(values.shape[2]):
         total = np.bincount(bins[use], values[..., c][use], PROFILE_BINS)
         profile[:, c] = np.interp(np.arange(PROFILE_BINS), known, total[known] / count[known])
-    return cv2.GaussianBlur(profile, (1, 5), 0).reshape(PROFILE_BINS, -1)[bins]
+    soft = np.asarray(cv2.GaussianBlur(profile, (1, 5), 0), np.float32)
+    return soft.reshape(PROFILE_BINS, -1)[bins]
 
 
 def _iris_share(

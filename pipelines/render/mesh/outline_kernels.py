@@ -50,24 +50,26 @@ def room_for_outlines(size):
     )
 
 
+@nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy", inline="always")
+def _origin(map_x, map_y, x, y):
+    """What the maps show between pixels, edges replicated."""
+    limit = map_x.shape[0] - 1.001
+    x, y = min(max(x, 0.0), limit), min(max(y, 0.0), limit)
+    i, j = int(x), int(y)
+    w11 = (x - i) * (y - j)
+    w10, w01 = y - j - w11, x - i - w11
+    w00 = 1.0 - w01 - w10 - w11
+    return (
+        map_x[j, i] * w00 + map_x[j, i + 1] * w01 + map_x[j + 1, i] * w10 + map_x[j + 1, i + 1] * w11,
+        map_y[j, i] * w00 + map_y[j, i + 1] * w01 + map_y[j + 1, i] * w10 + map_y[j + 1, i + 1] * w11,
+    )
+
+
 @nb.njit(cache=True, nogil=True, fastmath=True, boundscheck=False, error_model="numpy")
 def _apart(map_x, map_y, px, py, nx, ny, u, v):
     """Source px between an outline's own origin (u, v) at (px, py) and what lies behind it, along (nx, ny)."""
-    limit = map_x.shape[0] - 1.001
-    x1, y1 = min(max(px + 1.5 * nx, 0.0), limit), min(max(py + 1.5 * ny, 0.0), limit)
-    x2, y2 = min(max(px + 2.5 * nx, 0.0), limit), min(max(py + 2.5 * ny, 0.0), limit)
-    i, j = int(x1), int(y1)
-    fx, fy = x1 - i, y1 - j
-    u1 = (map_x[j, i] * (1 - fx) + map_x[j, i + 1] * fx) * (1 - fy)
-    u1 += (map_x[j + 1, i] * (1 - fx) + map_x[j + 1, i + 1] * fx) * fy
-    v1 = (map_y[j, i] * (1 - fx) + map_y[j, i + 1] * fx) * (1 - fy)
-    v1 += (map_y[j + 1, i] * (1 - fx) + map_y[j + 1, i + 1] * fx) * fy
-    i, j = int(x2), int(y2)
-    fx, fy = x2 - i, y2 - j
-    u2 = (map_x[j, i] * (1 - fx) + map_x[j, i + 1] * fx) * (1 - fy)
-    u2 += (map_x[j + 1, i] * (1 - fx) + map_x[j + 1, i + 1] * fx) * fy
-    v2 = (map_y[j, i] * (1 - fx) + map_y[j, i + 1] * fx) * (1 - fy)
-    v2 += (map_y[j + 1, i] * (1 - fx) + map_y[j + 1, i + 1] * fx) * fy
+    u1, v1 = _origin(map_x, map_y, px + 1.5 * nx, py + 1.5 * ny)
+    u2, v2 = _origin(map_x, map_y, px + 2.5 * nx, py + 2.5 * ny)
     du, dv = u1 - u2, v1 - v2
     if du * du + dv * dv > _TORN_PX * _TORN_PX:
         du, dv = -nx, -ny
